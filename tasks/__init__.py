@@ -1,0 +1,1 @@
+"""The work: one file per stage, each runnable as ``tasks/python -m tasks.<stage>``."""

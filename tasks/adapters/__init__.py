@@ -1,0 +1,86 @@
+"""The adapter contract: all that the stages need to know of one kind of NLP problem.
+
+An adapter is a value, an instance of `Adapter` named ``adapter`` in ``tasks/adapters/<task>.py``. The file name is
+the registry: ``task: token_classification`` in params.yaml imports that module and no other. Adapters import torch
+and transformers inside the functions that need them, so that preprocess and report start without.
+"""
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tasks.params import Section
+from tasks.records import Example, Prediction, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One window of one example, as the model sees it. An example gives one window or several.
+
+    Attributes:
+        example: index of the example in the list that was encoded.
+        input_ids: sub-word ids with the special ones, at most ``max_length``.
+        labels: class index per sub-word, or -100 where the loss looks away.
+        parts: the way back: ``(position in input_ids, index of the word)`` for each part that this window answers.
+            Over all windows of an example each index stands at most once.
+    """
+
+    example: int
+    input_ids: list[int]
+    labels: list[int]
+    parts: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One kind of NLP problem.
+
+    Attributes:
+        options: type of the adapter's own block in params.yaml.
+        source: ``(file name, options) -> format``: which reader of tasks/sources/ opens a raw file.
+        survey: ``(rows, options) -> facts``: what only the whole data can tell, e.g. the tag scheme; JSON-able. Sees
+            every row once, bounded in memory, before any is parsed; never raises on a broken row (parse does).
+        parse: ``(row, options, facts, repairs) -> Example``: raises Defect for a row that cannot be used and counts
+            in ``repairs`` what it mended, by kind.
+        raw_items: ``(row, options, facts) -> int``: gold items in the raw row, counted on another way than parse, so
+            that the two can be compared. Never raises.
+        items: ``(target) -> Counter``: gold items of a target by label, e.g. entities by type.
+        classes: ``(labels) -> list``: class names of the head in order, from the sorted labels of train.
+        encode: ``(examples, tokenizer, classes, max_length, overlap) -> list[Encoded]``.
+        model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the head of this task.
+        decode: ``(examples, [(window, probabilities)], classes) -> predictions`` in the order of the examples; the
+            probabilities have shape (parts of the window, classes), float32.
+        scorer: module of tasks/scoring/ whose ``score(predictions)`` gives the metrics. Only its name stands here, so
+            that a change of the scorer does not touch the stages before evaluate.
+        headline: name of the metric that choices are made by.
+        show: ``(inputs, target) -> [(text, label or None), ...]``: an example as runs of text for a person to read.
+    """
+
+    options: type[Section]
+    source: Callable[[str, Any], str]
+    survey: Callable[[Iterable[Row], Any], dict[str, Any]]
+    parse: Callable[[Row, Any, dict[str, Any], Counter[str]], Example]
+    raw_items: Callable[[Row, Any, dict[str, Any]], int]
+    items: Callable[[Any], Counter[str]]
+    classes: Callable[[Sequence[str]], list[str]]
+    encode: Callable[[Sequence[Example], "PreTrainedTokenizerFast", Sequence[str], int, int], list[Encoded]]
+    model: Callable[[str, dict[str, Any], Sequence[str]], "PreTrainedModel"]
+    decode: Callable[
+        [Sequence[Example], Iterable[tuple[Encoded, "NDArray[np.float32]"]], Sequence[str]], list[Prediction]
+    ]
+    scorer: str
+    headline: str
+    show: Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
+
+
+def find(task: str) -> Adapter:
+    """The adapter of ``task``; tasks.params has checked that the file exists."""
+    adapter: Adapter = importlib.import_module(f"tasks.adapters.{task}").adapter
+    return adapter

@@ -1,0 +1,76 @@
+"""Token classification: named entities and other flat spans over words, as IOB2 tags."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks import tagging
+from tasks.adapters import Adapter, Encoded
+from tasks.encoding import IGNORED, encode_words, merge_windows
+from tasks.models import load_model
+from tasks.records import Example, Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+def encode(
+    examples: Sequence[Example],
+    tokenizer: "PreTrainedTokenizerFast",
+    classes: Sequence[str],
+    max_length: int,
+    overlap: int,
+) -> list[Encoded]:
+    """Windows over the words of the examples; tags that are no class (unseen in train) are not learned from."""
+    index = {name: number for number, name in enumerate(classes)}
+    labels = [[index.get(tag, IGNORED) for tag in example.target] for example in examples]
+    words = [example.inputs["words"] for example in examples]
+    return encode_words(words, labels, tokenizer, max_length=max_length, overlap=overlap)
+
+
+def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrainedModel":
+    """An encoder with a linear layer over each sub-word."""
+    from transformers import AutoModelForTokenClassification
+
+    names = dict(enumerate(classes))
+    made: PreTrainedModel = load_model(
+        AutoModelForTokenClassification,
+        source,
+        load,
+        num_labels=len(classes),
+        id2label=names,
+        label2id={name: number for number, name in names.items()},
+        attn_implementation="eager",  # faster than sdpa for short sentences when training on a processor
+    )
+    return made
+
+
+def decode(
+    examples: Sequence[Example],
+    answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]],
+    classes: Sequence[str],
+) -> list[Prediction]:
+    """The most probable tag of every word; a word that no window answers is O with confidence 0."""
+    merged = merge_windows([len(example.target) for example in examples], answers)
+    return [
+        Prediction(example.id, example.target, [classes[i] if i >= 0 else "O" for i in indexes], confidence)
+        for example, (indexes, confidence) in zip(examples, merged, strict=True)
+    ]
+
+
+adapter = Adapter(
+    options=tagging.TokenClassification,
+    source=tagging.source,
+    survey=tagging.survey,
+    parse=tagging.parse,
+    raw_items=tagging.raw_items,
+    items=tagging.items,
+    classes=tagging.classes,
+    encode=encode,
+    model=model,
+    decode=decode,
+    scorer="entities",
+    headline="entity_f1",
+    show=tagging.show,
+)

@@ -1,0 +1,59 @@
+"""Which examples form a batch, in which order, and how they become tensors."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tasks.adapters import Encoded
+from tasks.encoding import IGNORED
+
+if TYPE_CHECKING:
+    import torch
+
+POOL = 32  # batches whose examples are sorted by length together
+
+
+def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """Indexes of the examples of each batch of an epoch, of similar length within a batch, in random order.
+
+    The order follows from the arguments alone. Every example stands in exactly one batch.
+
+    Args:
+        lengths: sub-words of each example.
+        batch_size: examples per batch; the last batch of a pool may hold fewer only at the end of the epoch.
+    """
+    source = random.Random(f"{seed} {epoch}")
+    order = list(range(len(lengths)))
+    source.shuffle(order)
+    batches = []
+    for start in range(0, len(order), batch_size * POOL):
+        pool = sorted(order[start : start + batch_size * POOL], key=lambda index: lengths[index])
+        batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
+    source.shuffle(batches)
+    return batches
+
+
+def length_batches(windows: Sequence[Encoded], batch_size: int) -> Iterator[list[int]]:
+    """Indexes of windows for prediction, longest first, so that memory peaks at once and little is padded."""
+    order = sorted(range(len(windows)), key=lambda index: -len(windows[index].input_ids))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def collate(windows: Sequence[Encoded], *, pad_id: int, device: "torch.device") -> dict[str, "torch.Tensor"]:
+    """Windows as padded tensors of shape (windows, longest window).
+
+    Returns:
+        input_ids, attention_mask and labels, int64; padding is masked and its label is IGNORED.
+    """
+    import torch
+
+    longest = max(len(window.input_ids) for window in windows)
+    ids = [window.input_ids + [pad_id] * (longest - len(window.input_ids)) for window in windows]
+    mask = [[1] * len(window.input_ids) + [0] * (longest - len(window.input_ids)) for window in windows]
+    labels = [window.labels + [IGNORED] * (longest - len(window.labels)) for window in windows]
+    return {
+        "input_ids": torch.tensor(ids).to(device, non_blocking=True),
+        "attention_mask": torch.tensor(mask).to(device, non_blocking=True),
+        "labels": torch.tensor(labels).to(device, non_blocking=True),
+    }

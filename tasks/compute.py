@@ -1,0 +1,89 @@
+"""What a stage computes on: device, number format, threads, and whether the bits repeat."""
+
+import os
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.errors import UserError
+from tasks.params import Compute
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device that was set up.
+
+    Attributes:
+        device: where tensors live.
+        bf16: matrix products in bfloat16 (autocast), weights in float32.
+        description: one line for a person, e.g. ``cpu, 2 threads, bf16``.
+    """
+
+    device: "torch.device"
+    bf16: bool
+    description: str
+
+
+def set_up(compute: Compute, seed: int) -> Machine:
+    """Seed everything and set device, threads and determinism as params.yaml says.
+
+    Raises:
+        UserError: the device is not there, or more threads than cores.
+    """
+    import numpy as np
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if compute.threads > cores:
+        raise UserError(
+            f"params.yaml: compute.threads: {compute.threads} is more than the {cores} cores here, "
+            f"which makes everything slower; write {cores} or less"
+        )
+    torch.set_num_threads(compute.threads)
+    os.environ["RAYON_NUM_THREADS"] = str(compute.threads)  # the tokenizer's threads
+    device = torch.device(_device_name(compute.device))
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    if compute.deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.use_deterministic_algorithms(True)
+        # Filling fresh tensors with NaN is for finding bugs and costs time; every tensor here is written before it is read.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+    bf16 = compute.precision == "bf16" or (compute.precision == "auto" and _has_bf16(device))
+    number = "bf16" if bf16 else "fp32"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return Machine(device, bf16, f"{name}, {compute.threads} threads, {number}")
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there[device]:
+        raise UserError(
+            f"params.yaml: compute.device: {device!r} is not available to PyTorch here; "
+            "write 'auto', or install the build for it ('make setup DEVICE=cuda')"
+        )
+    return device
+
+
+def _has_bf16(device: "torch.device") -> bool:
+    """Whether the device multiplies bfloat16 in hardware; emulated it is slower than float32."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.get_device_capability(device) >= (8, 0))
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(
+            capabilities.get("avx512_bf16", False)
+            or capabilities.get("amx_bf16", False)
+            or capabilities.get("amx_tile", False)
+        )
+    return False

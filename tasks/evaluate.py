@@ -1,0 +1,69 @@
+"""Stage evaluate: predictions and scores of validation and test, each in files of its own."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from tasks import adapters, compute, params, records
+from tasks.errors import UserError
+from tasks.predictor import Predictor
+from tasks.progress import progress
+from tasks.scoring.confusion import confusion, write_confusion
+from tasks.scoring.tokens import token_table
+from tasks.stage import argument_parser, run_stage, say
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder of the examples")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--out", type=Path, required=True, help="folder that gets predictions and metrics")
+    parser.add_argument(
+        "--cost", type=Path, required=True, help="JSON of time and memory, written; not an out"
+    )
+    paths = parser.parse_args()
+
+    def work() -> dict[str, Any]:
+        return evaluate(params.load(Path("params.yaml")), paths.prepared, paths.model, paths.out)
+
+    run_stage("evaluate", work, paths.cost)
+
+
+def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: Path) -> dict[str, Any]:
+    """Predict and score validation and test with the model of ``model_folder``.
+
+    Raises:
+        UserError: the gold that was scored is not the gold that preprocess counted.
+    """
+    machine = compute.set_up(settings.compute, settings.seed)
+    adapter = adapters.find(settings.task)
+    summary = records.read_json(prepared / "summary.json")
+    predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
+    scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")
+    tables = {}
+    for split in ("validation", "test"):
+        examples = records.read_examples(prepared / f"{split}.jsonl")
+        total = summary["splits"][split]["sentences"]
+        predictions = list(progress(predictor.predict(examples), total, f"predict {split}"))
+        gold = sum(sum(adapter.items(prediction.gold).values()) for prediction in predictions)
+        counted = sum(summary["splits"][split]["entities"].values())
+        if gold != counted or len(predictions) != total:
+            raise UserError(
+                f"{split}: {gold} gold items in {len(predictions)} examples were scored, but {counted} in {total} were "
+                "prepared; this is a defect of hone, please report it with the data"
+            )
+        scores = scorer.score(predictions)
+        records.write_predictions(out / f"predictions.{split}.jsonl", predictions)
+        records.write_json(out / f"metrics.{split}.json", scores)
+        tables[split] = token_table(predictions)
+        if split == "validation":
+            write_confusion(out / "confusion.csv", confusion(predictions))
+        say(
+            f"{split}: strict entity F1 {scores[adapter.headline]:.4f} on {total} examples with {gold} gold items"
+        )
+    records.write_json(out / "token_table.json", tables)
+    return {"machine": machine.description}
+
+
+if __name__ == "__main__":
+    main()

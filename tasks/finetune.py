@@ -1,0 +1,176 @@
+"""Stage finetune: prepared examples to a model folder that transformers loads unchanged."""
+
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks import adapters, compute, models, params, records, training
+from tasks.errors import UserError
+from tasks.inference import probabilities
+from tasks.scoring.selection import entity_f1
+from tasks.stage import argument_parser, run_stage, say
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder of the examples")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model, written")
+    parser.add_argument("--history", type=Path, required=True, help="CSV of losses by epoch, written")
+    parser.add_argument(
+        "--cost", type=Path, required=True, help="JSON of time and memory, written; not an out"
+    )
+    paths = parser.parse_args()
+
+    def work() -> dict[str, Any]:
+        return finetune(params.load(Path("params.yaml")), paths.prepared, paths.model, paths.history)
+
+    run_stage("finetune", work, paths.cost)
+
+
+def finetune(settings: params.Params, prepared: Path, model_folder: Path, history: Path) -> dict[str, Any]:
+    """Fine-tune the model of ``settings`` on train, choose the epoch on validation, write model and history.
+
+    Returns:
+        What the run's cost file says beside time and memory.
+    """
+    options = settings.finetune
+    machine = compute.set_up(settings.compute, settings.seed)
+    adapter = adapters.find(settings.task)
+    shutil.rmtree(model_folder, ignore_errors=True)
+
+    labels = records.read_json(prepared / "labels.json")
+    train = list(records.read_examples(prepared / "train.jsonl"))
+    validation = list(records.read_examples(prepared / "validation.jsonl"))
+    classes = adapter.classes(labels)
+
+    source, load = models.resolve(options.model, options.revision)
+    tokenizer = models.load_tokenizer(source, load)
+    model = adapter.model(source, load, classes)
+    set_dropout(model.config, model, options.dropout, options.attention_dropout)
+    limit = model_limit(model.config)
+    if options.max_length > limit:
+        raise UserError(
+            f"params.yaml: finetune.max_length: {options.max_length} is more than the {limit} "
+            f"that {options.model} can read; write {limit} or less (longer sentences get several windows)"
+        )
+    shape = (options.max_length, options.window_overlap)
+    windows = adapter.encode(train, tokenizer, classes, *shape)
+    validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
+    say(
+        f"{options.model} on {machine.description}; {len(train)} examples in {len(windows)} windows, "
+        f"{sum(len(window.input_ids) for window in windows)} sub-words"
+    )
+
+    def validate(trained: Any) -> tuple[float, float]:
+        answers = probabilities(
+            trained,
+            validation_windows,
+            pad_id=tokenizer.pad_token_id,
+            machine=machine,
+            batch_size=2 * options.batch_size,
+        )
+        predictions = adapter.decode(validation, answers, classes)
+        figure = entity_f1([p.gold for p in predictions], [p.predicted for p in predictions])
+        return mean_loss(answers), figure
+
+    card = {
+        "classes": classes,
+        "max_length": options.max_length,
+        "model": options.model,
+        "revision": options.revision,
+        "task": settings.task,
+        "window_overlap": options.window_overlap,
+    }
+
+    def keep(trained: Any) -> None:
+        trained.config._name_or_path = ""  # would hold a path of this machine
+        trained.save_pretrained(model_folder)
+
+    started = time.monotonic()
+    result = training.train(
+        model,
+        windows,
+        validate,
+        keep=keep,
+        pad_id=tokenizer.pad_token_id,
+        machine=machine,
+        seed=settings.seed,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        warmup_ratio=options.warmup_ratio,
+        max_gradient_norm=options.max_gradient_norm,
+    )
+    seconds = time.monotonic() - started
+    save_tokenizer(tokenizer, model_folder)
+    records.write_json(
+        model_folder / "hone.json",
+        card
+        | {
+            "best_epoch": result.best.epoch,
+            "padded_tokens": result.padded_tokens,
+            "steps": result.steps,
+            "tokens": result.tokens,
+        },
+    )
+    training.write_history(history, result.history)
+    say(f"kept epoch {result.best.epoch} with validation F1 {result.best.validation_f1:.4f}")
+    return {
+        "machine": machine.description,
+        "train_seconds": round(seconds, 1),
+        "examples_per_second": round(len(train) * options.epochs / seconds, 1),
+    }
+
+
+def mean_loss(answers: Sequence[tuple[adapters.Encoded, Any]]) -> float:
+    """Mean cross-entropy in nats of the labelled parts, from probabilities; labels unseen in train are left out."""
+    total, count = 0.0, 0
+    for window, rows in answers:
+        for (position, _), row in zip(window.parts, rows, strict=True):
+            label = window.labels[position]
+            if label >= 0:
+                total -= math.log(max(float(row[label]), 1e-12))
+                count += 1
+    return total / max(count, 1)
+
+
+def set_dropout(config: Any, model: Any, hidden: float, attention: float) -> None:
+    """Set the dropout of an encoder: BERT-like and DistilBERT-like names in its config, and the modules made from them."""
+    import torch
+
+    for name in ("hidden_dropout_prob", "dropout"):
+        if hasattr(config, name):
+            setattr(config, name, hidden)
+    for name in ("attention_probs_dropout_prob", "attention_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, attention)
+    for name, module in model.named_modules():
+        attends = "attention" in name and "output" not in name
+        if isinstance(module, torch.nn.Dropout):
+            module.p = attention if attends else hidden
+        elif attends and hasattr(module, "dropout_prob"):
+            module.dropout_prob = attention
+
+
+def model_limit(config: Any) -> int:
+    """Longest input of an encoder in sub-words; RoBERTa-like models spend positions on the padding index."""
+    positions = int(getattr(config, "max_position_embeddings", 512))
+    reserved = (
+        (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+    )
+    return positions - reserved
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Save the tokenizer without paths of this machine."""
+    tokenizer.init_kwargs.pop("name_or_path", None)
+    tokenizer.name_or_path = ""
+    tokenizer.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""params.yaml, typed. No default lives here: a missing or unknown key stops the run with the key's name."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.errors import UserError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A block of params.yaml: frozen, strictly typed, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+class Splits(Section):
+    train: Annotated[list[str], Field(min_length=1)]
+    validation: list[str]
+    test: list[str]
+
+
+class Preprocess(Section):
+    on_defect: Literal["stop", "skip"]
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)]
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Finetune(Section):
+    model: str
+    revision: str
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_ratio: Fraction
+    max_gradient_norm: Annotated[float, Field(gt=0)]
+    max_length: Annotated[int, Field(ge=8)]
+    window_overlap: Annotated[int, Field(ge=0)]
+    dropout: Fraction
+    attention_dropout: Fraction
+
+
+class Compute(Section):
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["auto", "bf16", "fp32"]
+    deterministic: bool
+    threads: Positive
+
+
+class Evaluate(Section):
+    batch_size: Positive
+
+
+class Report(Section):
+    worst_mistakes: Annotated[int, Field(ge=0)]
+    show_text: bool
+
+
+class Params(Section):
+    """All of params.yaml. ``options`` is the block of the active adapter, still unchecked (the adapter knows its type)."""
+
+    task: str
+    dataset: str
+    splits: Splits
+    seed: Annotated[int, Field(ge=0)]
+    preprocess: Preprocess
+    finetune: Finetune
+    compute: Compute
+    evaluate: Evaluate
+    report: Report
+    options: dict[str, Any]
+
+
+ADAPTERS = Path(__file__).parent / "adapters"
+
+
+def tasks_available() -> list[str]:
+    """Names of the adapters, which are the files of tasks/adapters/."""
+    return sorted(path.stem for path in ADAPTERS.glob("*.py") if path.stem != "__init__")
+
+
+def load(path: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: missing file, YAML error, unknown or missing key, wrong type or range, unknown task; names the key.
+    """
+    values = read_yaml(path)
+    tasks = tasks_available()
+    blocks = {name: values.pop(name) for name in tasks if name in values}
+    task = values.get("task")
+    if isinstance(task, str):
+        if task not in tasks:
+            raise UserError(
+                f"{path}: task: {task!r} is unknown; there are: {', '.join(tasks)}{_close(task, tasks)}"
+            )
+        if not isinstance(blocks.get(task), dict):
+            raise UserError(f"{path}: the block '{task}:' of the task is missing; CONTRIBUTING.md shows one")
+        values["options"] = blocks[task]
+    return check(Params, values, path)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML 1.2 file, read as DVC reads it (5e-5 is a number).
+
+    Raises:
+        UserError: missing file, YAML error, or something else than a mapping.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run this in the project's folder") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise UserError(
+            f"{place}: not YAML ({error.problem}); mend the line or 'git checkout {path}'"
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: empty; 'git checkout {path}' brings the last one back")
+    return values
+
+
+def check(section: type[SectionT], values: dict[str, Any], path: Path, prefix: str = "") -> SectionT:
+    """Build ``section`` from plain values; the first few problems become one UserError that names each key."""
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors()[:3]:
+            key = prefix + ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                known = _keys(section, problem["loc"][:-1])
+                problems.append(f"{key}: unknown key{_close(str(problem['loc'][-1]), known)}")
+            elif problem["type"] == "missing":
+                problems.append(f"{key}: missing; 'git diff {path}' shows what was there")
+            else:
+                message = problem["msg"].removeprefix("Input ").replace("Input should", "should")
+                problems.append(f"{key}: {problem['input']!r} {message}")
+        raise UserError(f"{path}: " + "; ".join(problems)) from None
+
+
+def _keys(section: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    for part in place:
+        inner = section.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        section = inner
+    return list(section.model_fields)
+
+
+def _close(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,62 @@
+"""Entity scores of tag sequences, with seqeval as the reference scorer."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.records import Prediction
+
+NAMES = {"precision": "entity_precision", "recall": "entity_recall", "f1-score": "entity_f1"}
+
+
+def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """Entity precision, recall and F1: strict IOB2 (the headline) and lenient as conlleval counts, per type.
+
+    Strict: an entity is a B- and the I- of its type after it. Lenient: an I- that follows nothing fitting starts an
+    entity too, as in conlleval and in seqeval's default mode.
+
+    Args:
+        predictions: gold and predicted hold one IOB2 tag per word.
+
+    Returns:
+        Figures between 0 and 1, rounded to six decimals, and counts; 0 where there is nothing to count.
+    """
+    from seqeval.metrics import classification_report
+    from seqeval.scheme import IOB2
+
+    gold = [prediction.gold for prediction in predictions]
+    predicted = [prediction.predicted for prediction in predictions]
+    scores: dict[str, Any] = {
+        "mode": "strict",
+        "scheme": "IOB2",
+        "sentences": len(predictions),
+        "words": sum(map(len, gold)),
+    }
+    empty = not any(tag != "O" for tags in (*gold, *predicted) for tag in tags)
+    for suffix, mode in (("", {"mode": "strict", "scheme": IOB2}), ("_lenient", {})):
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # seqeval warns of types without gold or predictions; they score 0
+            table = (
+                {}
+                if empty
+                else classification_report(gold, predicted, output_dict=True, zero_division=0, **mode)
+            )
+        micro = table.get("micro avg", dict.fromkeys(NAMES, 0.0))
+        for theirs, ours in NAMES.items():
+            scores[ours + suffix] = round(float(micro[theirs]), 6)
+        if not suffix:
+            types = sorted(name for name in table if not name.endswith(" avg"))
+            scores["per_type"] = {
+                name: {
+                    "f1": round(float(table[name]["f1-score"]), 6),
+                    "precision": round(float(table[name]["precision"]), 6),
+                    "recall": round(float(table[name]["recall"]), 6),
+                    "support": int(table[name]["support"]),
+                }
+                for name in types
+            }
+    scores["gold_entities"] = sum(entry["support"] for entry in scores["per_type"].values())
+    scores["predicted_entities"] = sum(tag.startswith("B-") for tags in predicted for tag in tags)
+    return scores
