@@ -1,0 +1,241 @@
+"""`hone`: every command with its options and examples. Bodies are imported when their command runs."""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from hone.terminal import paint
+from tasks.errors import UserError
+
+PARAMS = Path("params.yaml")
+
+app = typer.Typer(
+    name="hone",
+    help="Sharpen one NLP model at a time: every iteration a reproducible, cached pipeline run.\n\n"
+    "\b\nExamples:\n"
+    "  hone run                      run what has changed: preprocess, finetune, evaluate, report\n"
+    "  hone why finetune             what changed since this stage last ran\n"
+    '  hone predict "Ann met Bob."   what the model finds\n'
+    "  hone doctor                   is everything in place?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich alone takes a third of the time that --help may take
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON document.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"hone {version('hone')}")
+        except PackageNotFoundError:
+            raise UserError("hone is not installed, so it has no version; 'make setup' installs it") from None
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """The options that stand before the command."""
+
+
+@app.command(short_help="Run the pipeline; only what has changed.")
+def run(
+    stages: Annotated[
+        list[str] | None, typer.Argument(metavar="[STAGE]...", help="Up to these stages; none means all.")
+    ] = None,
+    engine: Annotated[
+        Literal["prefect", "local"],
+        typer.Option(help="prefect: as a flow, seen in its server; local: without Prefect."),
+    ] = "prefect",
+    force: Annotated[bool, typer.Option("--force", "-f", help="Run the stages even if nothing changed.")] = False,
+) -> None:
+    """Run the pipeline; what has not changed is taken from the cache.
+
+    \b
+    Examples:
+      hone run                            everything that is out of date
+      hone run preprocess                 only up to this stage
+      hone run --force finetune           train again although nothing changed
+      hone run --engine local             without Prefect
+    """
+    with _project():
+        from tasks.params import load
+
+        load(PARAMS)
+        from hone.run import run as body
+
+        raise typer.Exit(body(engine=engine, stages=stages or [], force=force))
+
+
+@app.command(short_help="What changed since a stage last ran.")
+def why(
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="A stage of dvc.yaml.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed since STAGE last ran: params, files, imported helpers, with old and new value.
+
+    \b
+    Examples:
+      hone why finetune
+      hone why evaluate --json
+    """
+    with _project():
+        from hone.why import why as body
+
+        raise typer.Exit(body(stage=stage, as_json=as_json))
+
+
+@app.command(short_help="What the trained model finds in a text.")
+def predict(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Sentences to read.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A text file with one sentence a line.", resolve_path=True)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the trained model finds in a text.
+
+    \b
+    Examples:
+      hone predict "Angela Merkel visited Toyota in Nagoya."
+      hone predict --file notes.txt --json
+    """
+    with _project():
+        from hone.predict import predict as body
+
+        raise typer.Exit(body(texts=texts or [], file=file, as_json=as_json))
+
+
+@app.command(name="import", short_help="Bring a dataset into data/raw.")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, a folder, or hub:ID@REVISION[:CONFIG].")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Its folder below data/raw.")],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a dataset of that name.")] = False,
+) -> None:
+    """Copy a dataset to data/raw/NAME, put it under DVC and print the params that choose it.
+
+    \b
+    Examples:
+      hone import ~/corpora/wnut17 --as wnut17
+      hone import reviews.jsonl --as reviews
+      hone import hub:some-team/some-corpus@v1.0:english --as english
+    """
+    if not source.startswith("hub:"):
+        source = str(Path.cwd() / Path(source).expanduser())
+    with _project():
+        from hone.importing import import_dataset
+
+        raise typer.Exit(import_dataset(source=source, name=name, force=force))
+
+
+@app.command(short_help="Check that everything is in place.")
+def doctor(as_json: AsJson = False) -> None:
+    """Check git, DVC, versions, disk, threads, code, server and Hub, each with its remedy.
+
+    Exit code 1 if a check fails.
+
+    \b
+    Examples:
+      hone doctor
+      hone doctor --json
+    """
+    with _project():
+        from hone.doctor import doctor as body
+
+        raise typer.Exit(body(as_json=as_json))
+
+
+@app.command(short_help="Run the pipeline on a schedule.")
+def schedule(
+    cron: Annotated[str | None, typer.Option(metavar="CRON", help="Minute, hour, day, month, weekday.")] = None,
+    interval: Annotated[
+        int | None, typer.Option(metavar="SECONDS", min=1, help="Seconds from one run to the next.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the deployment in Prefect.")] = "hone",
+    timezone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Time zone of --cron, e.g. Europe/Berlin; none means UTC."),
+    ] = None,
+) -> None:
+    """Run the pipeline on a schedule, against a running Prefect server, until Ctrl-C.
+
+    \b
+    Examples:
+      hone schedule --cron "0 3 * * *"                     every night at three
+      hone schedule --cron "0 3 * * 1" --timezone Europe/Berlin
+      hone schedule --interval 3600                        every hour
+    """
+    with _project():
+        from tasks.params import load
+
+        load(PARAMS)
+        from hone.schedule import schedule as body
+
+        raise typer.Exit(body(cron=cron, interval=interval, name=name, timezone=timezone))
+
+
+@app.command(short_help="Start a Prefect server on loopback.")
+def server(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 4200,
+) -> None:
+    """Start a Prefect server on loopback, for schedules and for looking at runs, until Ctrl-C.
+
+    \b
+    Examples:
+      hone server
+      hone server --port 4300
+    """
+    with _project():
+        from hone.server import server as body
+
+        raise typer.Exit(body(port=port))
+
+
+@contextmanager
+def _project() -> Iterator[None]:
+    """Work in the project's folder, found from the current one upwards."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / PARAMS).is_file():
+            os.chdir(folder)
+            yield
+            return
+    raise UserError(f"{here}: no project here or above (one has dvc.yaml and params.yaml); go into your clone of hone")
+
+
+def main() -> None:
+    """The script `hone`: 0 done, 1 a UserError or a failed check, 2 wrong usage, 130 interrupted."""
+    try:
+        app(prog_name="hone")
+    except UserError as error:
+        sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Flush stdout; a reader that left (``hone why x | head -1``) is no error worth a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
