@@ -3,7 +3,7 @@
 import os
 from typing import IO
 
-COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
+COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "bold": 1, "dim": 2}
 
 
 def paint(text: str, colour: str, stream: IO[str]) -> str:

@@ -1,0 +1,46 @@
+"""Whether a server answers, within a limit that also holds for a name server that does not."""
+
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import TypeVar
+
+LIMIT = 2.0  # seconds
+
+T = TypeVar("T")
+
+
+def hub_address() -> str:
+    """Address of the Hugging Face Hub, HF_ENDPOINT where it is set."""
+    from huggingface_hub.constants import ENDPOINT
+
+    return str(ENDPOINT)
+
+
+def reached(address: str, method: str = "HEAD") -> bool:
+    """Whether anything answers at an http address within LIMIT; an error of the server is an answer too."""
+
+    def ask() -> bool:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=LIMIT):
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except (OSError, ValueError):
+            return False
+
+    return within(LIMIT, ask, False)
+
+
+def within(seconds: float, work: Callable[[], T], otherwise: T) -> T:
+    """What ``work`` returns, or ``otherwise`` if it takes longer; it is then left behind in a daemon thread."""
+    answer = [otherwise]
+
+    def run() -> None:
+        answer[0] = work()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answer[0]
