@@ -51,8 +51,8 @@ def set_up(compute: Compute, seed: int) -> Machine:
     if compute.deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         torch.use_deterministic_algorithms(True)
-        # Filling fresh tensors with NaN is for finding bugs and costs time; every tensor here is written before it is read.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        # Filling fresh tensors with NaN is for finding bugs and costs time.
+        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010, a property of a module
     bf16 = compute.precision == "bf16" or (compute.precision == "auto" and _has_bf16(device))
     number = "bf16" if bf16 else "fp32"
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -116,9 +116,7 @@ def _first_subwords(word_ids: Sequence[int | None], count: int) -> list[int]:
     return starts
 
 
-def _with_unknown_words(
-    tokenizer: "PreTrainedTokenizerFast", words: Sequence[str]
-) -> tuple[list[int], list[int]]:
+def _with_unknown_words(tokenizer: "PreTrainedTokenizerFast", words: Sequence[str]) -> tuple[list[int], list[int]]:
     unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
     ids: list[int] = []
     starts = []

@@ -18,9 +18,7 @@ def main() -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="folder of the examples")
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--out", type=Path, required=True, help="folder that gets predictions and metrics")
-    parser.add_argument(
-        "--cost", type=Path, required=True, help="JSON of time and memory, written; not an out"
-    )
+    parser.add_argument("--cost", type=Path, required=True, help="JSON of time and memory, written; not an out")
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
@@ -58,9 +56,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         tables[split] = token_table(predictions)
         if split == "validation":
             write_confusion(out / "confusion.csv", confusion(predictions))
-        say(
-            f"{split}: strict entity F1 {scores[adapter.headline]:.4f} on {total} examples with {gold} gold items"
-        )
+        say(f"{split}: strict entity F1 {scores[adapter.headline]:.4f} on {total} examples with {gold} gold items")
     records.write_json(out / "token_table.json", tables)
     return {"machine": machine.description}
 

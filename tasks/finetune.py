@@ -19,9 +19,7 @@ def main() -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="folder of the examples")
     parser.add_argument("--model", type=Path, required=True, help="folder of the model, written")
     parser.add_argument("--history", type=Path, required=True, help="CSV of losses by epoch, written")
-    parser.add_argument(
-        "--cost", type=Path, required=True, help="JSON of time and memory, written; not an out"
-    )
+    parser.add_argument("--cost", type=Path, required=True, help="JSON of time and memory, written; not an out")
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
@@ -139,7 +137,7 @@ def mean_loss(answers: Sequence[tuple[adapters.Encoded, Any]]) -> float:
 
 
 def set_dropout(config: Any, model: Any, hidden: float, attention: float) -> None:
-    """Set the dropout of an encoder: BERT-like and DistilBERT-like names in its config, and the modules made from them."""
+    """Set the dropout of an encoder, under BERT's and DistilBERT's names, in its config and in its modules."""
     import torch
 
     for name in ("hidden_dropout_prob", "dropout"):
@@ -159,9 +157,7 @@ def set_dropout(config: Any, model: Any, hidden: float, attention: float) -> Non
 def model_limit(config: Any) -> int:
     """Longest input of an encoder in sub-words; RoBERTa-like models spend positions on the padding index."""
     positions = int(getattr(config, "max_position_embeddings", 512))
-    reserved = (
-        (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
-    )
+    reserved = (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
     return positions - reserved
 
 

@@ -58,9 +58,7 @@ def check_safe(folder: Path) -> None:
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"{path}: a link that leads out of the model's folder; copy the file instead")
         if path.suffix in UNSAFE:
-            raise UserError(
-                f"{path}: can run code when loaded; save the model as safetensors and remove this file"
-            )
+            raise UserError(f"{path}: can run code when loaded; save the model as safetensors and remove this file")
 
 
 def content_hash(folder: Path) -> str:
@@ -85,7 +83,7 @@ def load_tokenizer(source: str, load: dict[str, Any]) -> "PreTrainedTokenizerFas
 
     quiet()
     load = {key: value for key, value in load.items() if key != "use_safetensors"}
-    tokenizer = _from_pretrained(AutoTokenizer, source, load)
+    tokenizer: PreTrainedTokenizerFast = _from_pretrained(AutoTokenizer, source, load)
     if not tokenizer.is_fast:
         raise UserError(
             f"finetune.model: {source} has no fast tokenizer, which the alignment of words needs; take another"
@@ -93,9 +91,7 @@ def load_tokenizer(source: str, load: dict[str, Any]) -> "PreTrainedTokenizerFas
     if _needs_prefix_space(tokenizer):
         tokenizer = _from_pretrained(AutoTokenizer, source, {**load, "add_prefix_space": True})
         if _needs_prefix_space(tokenizer):
-            raise UserError(
-                f"finetune.model: the tokenizer of {source} ignores add_prefix_space; take another model"
-            )
+            raise UserError(f"finetune.model: the tokenizer of {source} ignores add_prefix_space; take another model")
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer

@@ -65,7 +65,7 @@ class Report(Section):
 
 
 class Params(Section):
-    """All of params.yaml. ``options`` is the block of the active adapter, still unchecked (the adapter knows its type)."""
+    """All of params.yaml. ``options`` is the block of the active adapter, whose type only the adapter knows."""
 
     task: str
     dataset: str
@@ -99,9 +99,7 @@ def load(path: Path) -> Params:
     task = values.get("task")
     if isinstance(task, str):
         if task not in tasks:
-            raise UserError(
-                f"{path}: task: {task!r} is unknown; there are: {', '.join(tasks)}{_close(task, tasks)}"
-            )
+            raise UserError(f"{path}: task: {task!r} is unknown; there are: {', '.join(tasks)}{_close(task, tasks)}")
         if not isinstance(blocks.get(task), dict):
             raise UserError(f"{path}: the block '{task}:' of the task is missing; CONTRIBUTING.md shows one")
         values["options"] = blocks[task]
@@ -124,9 +122,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UserError(
-            f"{place}: not YAML ({error.problem}); mend the line or 'git checkout {path}'"
-        ) from None
+        raise UserError(f"{place}: not YAML ({error.problem}); mend the line or 'git checkout {path}'") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
     if not isinstance(values, dict):

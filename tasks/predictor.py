@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from tasks import adapters, compute, models, records
 from tasks.inference import probabilities
@@ -13,9 +14,7 @@ CHUNK = 2048  # examples that are in memory as tensors and probabilities at once
 class Predictor:
     """A model in memory with its tokenizer; answers examples of its task."""
 
-    def __init__(
-        self, folder: Path, adapter: adapters.Adapter, machine: compute.Machine, batch_size: int
-    ) -> None:
+    def __init__(self, folder: Path, adapter: adapters.Adapter, machine: compute.Machine, batch_size: int) -> None:
         """Load ``folder``.
 
         Raises:
@@ -31,7 +30,8 @@ class Predictor:
         self.max_length: int = card["max_length"]
         self.overlap: int = card["window_overlap"]
         self.tokenizer = models.load_tokenizer(str(folder), load)
-        self.model = adapter.model(str(folder), load, self.classes).to(machine.device)
+        model: Any = adapter.model(str(folder), load, self.classes)
+        self.model = model.to(machine.device)
 
     def predict(self, examples: Iterator[records.Example]) -> Iterator[records.Prediction]:
         """Predictions in the order of the examples, a chunk of them in memory at a time."""

@@ -1,7 +1,6 @@
 """What flows through the pipeline, and the plain files it rests in (JSON and JSON lines, stable to the byte)."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +71,7 @@ def write_json(path: Path, value: Any) -> None:
     part = path.with_name(path.name + ".part")
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
+    part.replace(path)
 
 
 def read_json(path: Path) -> Any:
@@ -82,9 +81,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; 'dvc repro' makes it") from None
     except ValueError as error:
-        raise UserError(
-            f"{path}: not JSON ({error}); 'dvc checkout --force' brings the last good one back"
-        ) from None
+        raise UserError(f"{path}: not JSON ({error}); 'dvc checkout --force' brings the last good one back") from None
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

@@ -53,9 +53,7 @@ def _cost(seconds: float) -> dict[str, Any]:
     from importlib.metadata import version
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    loaded = [
-        name for name in ("torch", "transformers", "tokenizers", "numpy", "accelerate") if name in sys.modules
-    ]
+    loaded = [name for name in ("torch", "transformers", "tokenizers", "numpy", "accelerate") if name in sys.modules]
     return {
         "peak_memory_mb": round(peak / 2**20),
         "python": platform.python_version(),
@@ -116,7 +114,7 @@ def watch_starters() -> None:
 
     def alive(process: psutil.Process) -> bool:
         try:
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 

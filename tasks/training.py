@@ -92,9 +92,7 @@ def train(
     import torch
     from accelerate import Accelerator
 
-    accelerator = Accelerator(
-        mixed_precision="bf16" if machine.bf16 else "no", cpu=machine.device.type == "cpu"
-    )
+    accelerator = Accelerator(mixed_precision="bf16" if machine.bf16 else "no", cpu=machine.device.type == "cpu")
     groups = _by_example(windows)
     lengths = [sum(len(windows[index].input_ids) for index in group) for group in groups]
     steps = epochs * math.ceil(len(groups) / batch_size)
@@ -118,9 +116,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate(step)
             with accelerator.autocast():
-                logits = model(
-                    input_ids=tensors["input_ids"], attention_mask=tensors["attention_mask"]
-                ).logits
+                logits = model(input_ids=tensors["input_ids"], attention_mask=tensors["attention_mask"]).logits
             total, count = cross_entropy(logits, tensors["labels"])
             accelerator.backward(total / count)
             accelerator.clip_grad_norm_(model.parameters(), max_gradient_norm)
@@ -189,9 +185,7 @@ def write_history(path: Path, history: Sequence[Epoch]) -> None:
     lines = ["epoch,step,learning_rate,train_loss,validation_loss,validation_f1"]
     for line in history:
         figures = (line.train_loss, line.validation_loss, line.validation_f1)
-        lines.append(
-            f"{line.epoch},{line.step},{line.learning_rate:.6g}," + ",".join(f"{x:.6f}" for x in figures)
-        )
+        lines.append(f"{line.epoch},{line.step},{line.learning_rate:.6g}," + ",".join(f"{x:.6f}" for x in figures))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -60,6 +60,9 @@ class Adapter:
         scorer: module of tasks/scoring/ whose ``score(predictions)`` gives the metrics. Only its name stands here, so
             that a change of the scorer does not touch the stages before evaluate.
         headline: name of the metric that choices are made by.
+        read: ``(text, id) -> Example`` of raw text, for prediction; its target is empty.
+        answer: ``(text, example, prediction) -> list``: what was found in a raw text, JSON-able, with the places as
+            characters: ``start``, ``end``, ``label``, ``text``, ``confidence``.
         show: ``(inputs, target) -> [(text, label or None), ...]``: an example as runs of text for a person to read.
     """
 
@@ -77,6 +80,8 @@ class Adapter:
     ]
     scorer: str
     headline: str
+    read: Callable[[str, str], Example]
+    answer: Callable[[str, Example, Prediction], list[dict[str, Any]]]
     show: Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
 
 

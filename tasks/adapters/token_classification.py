@@ -8,6 +8,8 @@ from tasks.adapters import Adapter, Encoded
 from tasks.encoding import IGNORED, encode_words, merge_windows
 from tasks.models import load_model
 from tasks.records import Example, Prediction
+from tasks.tags import spans
+from tasks.words import split_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +26,10 @@ def encode(
 ) -> list[Encoded]:
     """Windows over the words of the examples; tags that are no class (unseen in train) are not learned from."""
     index = {name: number for number, name in enumerate(classes)}
-    labels = [[index.get(tag, IGNORED) for tag in example.target] for example in examples]
+    labels = [
+        [index.get(tag, IGNORED) for tag in example.target] or [IGNORED] * len(example.inputs["words"])
+        for example in examples
+    ]
     words = [example.inputs["words"] for example in examples]
     return encode_words(words, labels, tokenizer, max_length=max_length, overlap=overlap)
 
@@ -52,11 +57,28 @@ def decode(
     classes: Sequence[str],
 ) -> list[Prediction]:
     """The most probable tag of every word; a word that no window answers is O with confidence 0."""
-    merged = merge_windows([len(example.target) for example in examples], answers)
+    merged = merge_windows([len(example.inputs["words"]) for example in examples], answers)
     return [
         Prediction(example.id, example.target, [classes[i] if i >= 0 else "O" for i in indexes], confidence)
         for example, (indexes, confidence) in zip(examples, merged, strict=True)
     ]
+
+
+def read(text: str, name: str) -> Example:
+    """The words of running text, split as training texts with character spans are."""
+    offsets = split_words(text)
+    return Example(name, None, {"words": [text[start:end] for start, end in offsets], "offsets": offsets}, [])
+
+
+def answer(text: str, example: Example, prediction: Prediction) -> list[dict[str, Any]]:
+    """Entities by character; one is as sure as its least sure word."""
+    offsets = example.inputs["offsets"]
+    found = []
+    for first, last, label in spans(prediction.predicted):
+        start, end = offsets[first][0], offsets[last - 1][1]
+        sure = round(min(prediction.confidence[first:last]), 6)
+        found.append({"start": start, "end": end, "label": label, "text": text[start:end], "confidence": sure})
+    return found
 
 
 adapter = Adapter(
@@ -72,5 +94,7 @@ adapter = Adapter(
     decode=decode,
     scorer="entities",
     headline="entity_f1",
+    read=read,
+    answer=answer,
     show=tagging.show,
 )

@@ -35,14 +35,8 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     empty = not any(tag != "O" for tags in (*gold, *predicted) for tag in tags)
     for suffix, mode in (("", {"mode": "strict", "scheme": IOB2}), ("_lenient", {})):
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # seqeval warns of types without gold or predictions; they score 0
-            table = (
-                {}
-                if empty
-                else classification_report(gold, predicted, output_dict=True, zero_division=0, **mode)
-            )
+            warnings.simplefilter("ignore")  # seqeval warns of types without gold or predictions; they score 0
+            table = {} if empty else classification_report(gold, predicted, output_dict=True, zero_division=0, **mode)
         micro = table.get("micro avg", dict.fromkeys(NAMES, 0.0))
         for theirs, ours in NAMES.items():
             scores[ours + suffix] = round(float(micro[theirs]), 6)

@@ -18,8 +18,7 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     words = sorted(
-        {word.lower() for sentence in SENTENCES for word in sentence.split()}
-        - {"unbelievable", "harbourmaster"}
+        {word.lower() for sentence in SENTENCES for word in sentence.split()} - {"unbelievable", "harbourmaster"}
     )
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     vocabulary = [
@@ -37,9 +36,7 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backend = Tokenizer(models.WordPiece(numbers, unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(lowercase=True)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.post_processor = processors.BertProcessing(
-        ("[SEP]", numbers["[SEP]"]), ("[CLS]", numbers["[CLS]"])
-    )
+    backend.post_processor = processors.BertProcessing(("[SEP]", numbers["[SEP]"]), ("[CLS]", numbers["[CLS]"]))
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         unk_token="[UNK]",

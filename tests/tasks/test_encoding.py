@@ -61,9 +61,7 @@ def test_every_word_is_answered_exactly_once(tokenizer, sentences, max_length: i
         assert sorted(word for window in own for _, word in window.parts) == list(range(len(words)))
         for window in own:
             assert len(window.input_ids) == len(window.labels) <= max_length
-            assert [(p, label) for p, label in enumerate(window.labels) if label != IGNORED] == sorted(
-                window.parts
-            )
+            assert [(p, label) for p, label in enumerate(window.labels) if label != IGNORED] == sorted(window.parts)
 
 
 def test_windows_hold_the_subwords_of_their_words(tokenizer) -> None:
@@ -83,18 +81,14 @@ def test_windows_hold_the_subwords_of_their_words(tokenizer) -> None:
 
 def _pieces(window: Encoded) -> list[list[int]]:
     starts = [position for position, _ in window.parts]
-    return [
-        window.input_ids[a:b] for a, b in zip(starts, [*starts[1:], len(window.input_ids) - 1], strict=True)
-    ]
+    return [window.input_ids[a:b] for a, b in zip(starts, [*starts[1:], len(window.input_ids) - 1], strict=True)]
 
 
 def test_a_word_is_answered_where_it_has_most_context(bert_folder: Path) -> None:
     tokenizer = load_tokenizer(str(bert_folder), {})
     words = ["graz"] * 20
     first, second, *_ = encode(tokenizer, [words], max_length=12, overlap=4)
-    assert [word for _, word in first.parts] == list(
-        range(8)
-    )  # 10 words long, shares 4, each side answers 2 of them
+    assert [word for _, word in first.parts] == list(range(8))  # 10 words long, shares 4, each side answers 2 of them
     assert second.parts[0] == (3, 8)
 
 

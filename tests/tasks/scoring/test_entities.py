@@ -46,9 +46,7 @@ def test_lenient_equals_conlleval_on_its_own_sample() -> None:
             sentences[-1].append(line.split())
         elif sentences[-1]:
             sentences.append([])
-    pairs = [
-        (" ".join(row[-2] for row in rows), " ".join(row[-1] for row in rows)) for rows in sentences if rows
-    ]
+    pairs = [(" ".join(row[-2] for row in rows), " ".join(row[-1] for row in rows)) for rows in sentences if rows]
     scores = score(predictions(*pairs))
     assert round(100 * scores["entity_f1_lenient"], 2) == 74.35
 

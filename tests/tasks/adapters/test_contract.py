@@ -1,0 +1,119 @@
+"""What every adapter must hold. A new one is found by its file and needs ten fixture rows and one that is refused."""
+
+import importlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks import sources
+from tasks.adapters import Adapter, Encoded, find
+from tasks.errors import Defect
+from tasks.models import load_tokenizer
+from tasks.params import check, read_yaml, tasks_available
+from tasks.records import Example, Row
+
+ROOT = Path(__file__).parents[3]
+FIXTURES = Path(__file__).parent / "fixtures"
+TASKS = tasks_available()
+
+
+def rows(adapter: Adapter, options: Any, task: str, name: str) -> list[Row]:
+    (path,) = (FIXTURES / task).glob(f"{name}.*")
+    read = sources.reader(adapter.source(path.name, options))
+    return [row for row in read(path, path.name) if isinstance(row, Row)]
+
+
+def parsed(task: str) -> tuple[Adapter, list[Example], list[str], int]:
+    """The adapter, its fixture examples, the classes of its head and the gold items counted in the raw rows."""
+    adapter = find(task)
+    options = check(adapter.options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
+    found = rows(adapter, options, task, "train")
+    facts = adapter.survey(found, options)
+    examples = [adapter.parse(row, options, facts, Counter()) for row in found]
+    labels = sorted(set().union(*(adapter.items(example.target) for example in examples)))
+    return adapter, examples, adapter.classes(labels), sum(adapter.raw_items(row, options, facts) for row in found)
+
+
+def oracle(windows: Sequence[Encoded], classes: Sequence[str]) -> list[tuple[Encoded, Any]]:
+    """Probabilities of a model that knows the gold."""
+    eye = np.eye(len(classes), dtype=np.float32)
+    return [(window, eye[[window.labels[position] for position, _ in window.parts]]) for window in windows]
+
+
+def test_adapters_were_found() -> None:
+    assert "token_classification" in TASKS
+    assert len(TASKS) >= 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_ten_rows_parse_and_no_gold_is_lost(task: str) -> None:
+    adapter, examples, _, raw = parsed(task)
+    assert len(examples) >= 10
+    assert len({example.id for example in examples}) == len(examples)
+    assert raw == sum(sum(adapter.items(example.target).values()) for example in examples) > 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_one_broken_row_is_refused_by_name_and_the_others_are_not(task: str) -> None:
+    adapter = find(task)
+    options = check(adapter.options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
+    found = rows(adapter, options, task, "broken")
+    facts = adapter.survey(found, options)
+    refused = []
+    for row in found:
+        try:
+            adapter.parse(row, options, facts, Counter())
+        except Defect as defect:
+            refused.append(defect)
+    assert len(refused) == 1 < len(found)
+    assert refused[0].place.startswith("broken.")
+    assert refused[0].entities > 0
+
+
+@pytest.mark.parametrize("window", [128, 16])
+@pytest.mark.parametrize("folder", ["bert_folder", "roberta_folder"])
+@pytest.mark.parametrize("task", TASKS)
+def test_gold_fed_back_as_prediction_scores_perfect(
+    task: str, folder: str, window: int, request: pytest.FixtureRequest
+) -> None:
+    adapter, examples, classes, raw = parsed(task)
+    tokenizer = load_tokenizer(str(request.getfixturevalue(folder)), {})
+    windows = adapter.encode(examples, tokenizer, classes, window, 4)
+    assert (len(windows) > len(examples)) == (window == 16)
+    predictions = adapter.decode(examples, oracle(windows, classes), classes)
+    assert [prediction.predicted for prediction in predictions] == [example.target for example in examples]
+    assert all(0 < value <= 1 for prediction in predictions for value in prediction.confidence)
+    scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(predictions)
+    assert scores[adapter.headline] == 1.0
+    assert scores["gold_entities"] == raw
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_wrong_prediction_scores_less(task: str, bert_folder: Path) -> None:
+    adapter, examples, classes, _ = parsed(task)
+    windows = adapter.encode(examples, load_tokenizer(str(bert_folder), {}), classes, 128, 4)
+    answers = oracle(windows, classes)
+    answers[0] = (answers[0][0], np.roll(answers[0][1], 1, axis=1))
+    scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(
+        adapter.decode(examples, answers, classes)
+    )
+    assert 0 < scores[adapter.headline] < 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_examples_can_be_shown_and_raw_text_be_answered(task: str, bert_folder: Path) -> None:
+    adapter, examples, classes, _ = parsed(task)
+    labelled = [label for example in examples for _, label in adapter.show(example.inputs, example.target) if label]
+    assert labelled
+    text = "Angela Merkel visited Toyota in Nagoya."
+    example = adapter.read(text, "0")
+    windows = adapter.encode([example], load_tokenizer(str(bert_folder), {}), classes, 128, 4)
+    flat = [(window, np.eye(len(classes), dtype=np.float32)[[1] * len(window.parts)]) for window in windows]
+    (prediction,) = adapter.decode([example], flat, classes)
+    for item in adapter.answer(text, example, prediction):
+        assert text[item["start"] : item["end"]] == item["text"]
+        assert 0 <= item["confidence"] <= 1

@@ -1,0 +1,88 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import adapters
+from tasks.errors import UserError
+from tasks.params import Params, check, load, read_yaml, tasks_available
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def edited(tmp_path: Path):
+    """A copy of params.yaml in which one text is replaced by another."""
+
+    def edit(old: str, new: str) -> Path:
+        text = (ROOT / "params.yaml").read_text()
+        assert old in text
+        path = tmp_path / "params.yaml"
+        path.write_text(text.replace(old, new, 1))
+        return path
+
+    return edit
+
+
+def test_the_shipped_params_load() -> None:
+    params = load(ROOT / "params.yaml")
+    assert params.task in tasks_available()
+    assert params.finetune.learning_rate < 1
+
+
+def test_numbers_are_read_as_dvc_reads_them(edited: Any) -> None:
+    assert load(edited("learning_rate: 3.0e-4", "learning_rate: 5e-5")).finetune.learning_rate == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  epochs:", "  epoch:", r"params.yaml: finetune\.epochs: missing.*finetune\.epoch: unknown key .*'epochs'"),
+        ("learning_rate: 3.0e-4", "learning_rate: fast", r"finetune\.learning_rate: 'fast' should be a valid number"),
+        ("epochs: 8", "epochs: 0", r"finetune\.epochs: 0 should be greater than or equal to 1"),
+        ("threads: 2", "threads: two", r"compute\.threads: 'two' should be a valid integer"),
+        ("on_defect: stop", "on_defect: halt", r"preprocess\.on_defect: 'halt' should be 'stop' or 'skip'"),
+        ("task: token_classification", "task: token_clasification", r"is unknown; there are: .*mean 'token_classif"),
+        ("seed: 1", "seed: [1", r"params.yaml:\d+: not YAML"),
+        ("dataset: hone-ner", "", r"dataset: missing"),
+        ("train: [train.conll]", "train: []", r"splits\.train: \[\] .*at least 1 item"),
+        ("\ntoken_classification:", "\ntoken_clasification:", r"the block 'token_classification:' .* missing"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key(edited: Any, old: str, new: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        load(edited(old, new))
+    assert "\n" not in str(error.value)
+
+
+def test_missing_file_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file; run this in the project's folder"):
+        load(tmp_path / "params.yaml")
+
+
+def test_types_have_no_defaults() -> None:
+    def fields(section: Any, prefix: str = "") -> Any:
+        for name, field in section.model_fields.items():
+            yield prefix + name, field
+            if hasattr(field.annotation, "model_fields"):
+                yield from fields(field.annotation, f"{prefix}{name}.")
+
+    found = list(fields(Params)) + [
+        (f"{task}.{name}", field) for task in tasks_available() for name, field in fields(adapters.find(task).options)
+    ]
+    assert len(found) > 30
+    assert [name for name, field in found if not field.is_required()] == []
+
+
+def test_every_value_has_a_comment_with_its_meaning() -> None:
+    lines = [line for line in (ROOT / "params.yaml").read_text().splitlines() if re.match(r" *[a-z_]+:", line)]
+    assert len(lines) > 30
+    bare = [line for line in lines if not re.search(r" # .{8,}", line) and not re.fullmatch(r"[a-z_]+:", line.strip())]
+    assert bare == []
+
+
+@pytest.mark.parametrize("task", tasks_available())
+def test_every_adapter_block_fits_its_type(task: str) -> None:
+    block = read_yaml(ROOT / "params.yaml")[task]
+    check(adapters.find(task).options, block, Path("params.yaml"), f"{task}.")
