@@ -68,7 +68,9 @@ class Heard:
             self.verdict = Verdict.UNCHANGED
         elif self.started and plain.startswith("> ") and not self.running:
             self.running = True
-        elif self.running and re.match(r"(Updating|Generating) lock file 'dvc|ERROR: failed to reproduce '", plain):
+        elif self.running and re.match(
+            r"(Updating|Generating) lock file 'dvc|Use `dvc push` to send|ERROR: failed to reproduce '", plain
+        ):
             self.running = False
         elif self.running:
             if match := re.match(r"error: (.+)", plain):
@@ -117,6 +119,7 @@ def reproduce(stage: Stage, on_line: OnLine, *, force: bool = False) -> Verdict:
         StageFailed: the stage ended with an error; the message is its own.
         Busy: another process holds DVC's locks.
     """
+    _refuse_missing(stage)
     drop_dead()
     before = LOCK.read_bytes() if LOCK.exists() else b""
     kept = _uncached(stage)
@@ -141,6 +144,16 @@ def reproduce(stage: Stage, on_line: OnLine, *, force: bool = False) -> Verdict:
         raise StageFailed(f"{stage.name}: {heard.problem(code)}")
     after = LOCK.read_bytes() if LOCK.exists() else b""
     return heard.verdict or (Verdict.RAN if after != before else Verdict.UNCHANGED)
+
+
+def _refuse_missing(stage: Stage) -> None:
+    for dep in stage.deps:
+        if "://" in dep or Path(dep).exists():
+            continue
+        remedy = f"'git checkout -- {dep}' brings it back if Git has it, 'hone import' brings a dataset"
+        if stage.sources:
+            remedy = f"'dvc checkout {stage.sources[0]}' or 'dvc pull {stage.sources[0]}' brings it"
+        raise StageFailed(f"{stage.name}: {dep}: no such file or folder; {remedy}")
 
 
 def _stream(command: list[str], heard: Heard, on_line: OnLine) -> int:

@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,6 +115,19 @@ sys.exit(code)
 """
 
 
+def gone(pid: int, patience: float = 5) -> bool:
+    """Whether process ``pid`` ends within ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
+
+
 @dataclass(frozen=True)
 class Toy:
     """The folder of a toy project and how to run things in it."""
@@ -177,6 +192,10 @@ class Toy:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
+
+    def stage_is_gone(self, patience: float = 5) -> bool:
+        """Whether the process of the last stage ends within ``patience`` seconds; a zombie has ended."""
+        return gone(int(self.read("running.pid")), patience)
 
     def read(self, path: str) -> str:
         """The text of a file of the project."""
