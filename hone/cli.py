@@ -114,6 +114,7 @@ def predict(
     Examples:
       hone predict "Angela Merkel visited Toyota in Nagoya."
       hone predict --file notes.txt --json
+      echo "Ann met Bob." | hone predict
     """
     with _project():
         from hone.predict import predict as body

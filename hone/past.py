@@ -28,10 +28,13 @@ def content(path: str, md5: str, size: int | None, cache: Path) -> bytes | None:
     return next((data for data in map(_blob, blobs) if hashlib.md5(data).hexdigest() == md5), None)
 
 
-def folder(path: str, md5: str, size: int | None, cache: Path) -> dict[str, str] | None:
+def folder(
+    path: str, md5: str, size: int | None, cache: Path, ignored: frozenset[str] = frozenset()
+) -> dict[str, str] | None:
     """md5 by relative path of the files that the folder ``path`` held when its md5 was ``md5``, or None.
 
-    DVC's md5 of a folder is that of the JSON list of its files, ``.dir`` appended.
+    DVC's md5 of a folder is that of the JSON list of its files, ``.dir`` appended; ``ignored`` are relative paths that
+    DVC leaves out of it.
     """
     stored = cache / md5[:2] / md5[2:]
     if stored.is_file():
@@ -41,6 +44,8 @@ def folder(path: str, md5: str, size: int | None, cache: Path) -> dict[str, str]
         total = 0
         for line in _git("ls-tree", "-r", "-l", "-z", f"{commit}:./{path}").decode().split("\0")[:-1]:
             about, _, name = line.partition("\t")
+            if name in ignored:
+                continue
             blobs[name] = about.split()[2]
             total += int(about.split()[3]) if about.split()[3] != "-" else 0
         if not blobs or (size is not None and total != size):

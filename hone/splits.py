@@ -9,7 +9,10 @@ NAMES = {
     "validation": {"validation", "valid", "val", "dev", "devel", "development", "testa", "devset"},
     "test": {"test", "testing", "tst", "testb", "testset"},
 }
-ENDINGS = {".conll", ".txt", ".tsv", ".bio", ".iob", ".iob2", ".conllu", ".jsonl", ".json", ".csv", ".parquet"}
+ENDINGS = {  # of data, as tasks/sources knows them
+    *(".conll", ".conllu", ".conll03", ".txt", ".tsv", ".bio", ".iob", ".iob2"),
+    *(".jsonl", ".ndjson", ".jsonlines", ".csv", ".json", ".parquet"),
+}
 NOT_DATA = re.compile(r"(readme|licen[cs]e|notice|source|card|changelog|\.)", re.IGNORECASE)
 
 

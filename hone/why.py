@@ -128,7 +128,11 @@ def _cause(change: Change, state: StageState, roles: dict[str, str], cache: Path
     counted = files = None
     if change.old != ABSENT and change.new != ABSENT:
         if change.old.endswith(".dir") and change.new.endswith(".dir"):
-            files = _compare(past.folder(change.name, change.old, change.size, cache), folder_files(change.name))
+            now = folder_files(change.name)
+            here = Path(change.name)
+            every = {path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file()}
+            ignored = frozenset(every - now.keys())
+            files = _compare(past.folder(change.name, change.old, change.size, cache, ignored), now)
         elif not change.old.endswith(".dir") and not change.new.endswith(".dir"):
             before = past.content(change.name, change.old, change.size, cache)
             counted = past.lines_changed(before, Path(change.name)) if before is not None else None

@@ -326,3 +326,9 @@ def test_values_that_json_cannot_hold_are_refused_with_their_row(tmp_path):
         hub._write(tmp_path / "x.jsonl", Dataset.from_dict({"score": [1.0, float("nan")]}), "here")
     with pytest.raises(UserError, match="row 1: a value of type bytes"):
         hub._write(tmp_path / "x.jsonl", Dataset.from_dict({"blob": [b"x"]}), "here")
+
+
+def test_every_ending_that_a_reader_knows_is_taken_for_data():
+    from tasks.sources import ENDINGS
+
+    assert set(ENDINGS) == splits.ENDINGS

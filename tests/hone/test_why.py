@@ -16,7 +16,7 @@ from tasks.errors import UserError
 PIPELINE = """
 stages:
   prepare:
-    cmd: sh -c 'mkdir -p data/prepared && cp data/raw/* data/prepared'
+    cmd: sh -c 'mkdir -p data/prepared && cp data/raw/*.txt data/prepared'
     deps: [data/raw]
     params: [seed]
     outs: [data/prepared]
@@ -51,6 +51,8 @@ def built(tmp_path_factory):
             "params.yaml": "task: tagging\nseed: 1\ntrain: {learning_rate: 5e-5, layers: [1, 2]}\n",
             "data/raw/a.txt": "one\ntwo\n",
             "data/raw/b.txt": "b\n",
+            "data/raw/README": "no data\n",
+            ".dvcignore": "data/raw/README\n",
             "data/.gitignore": "/prepared\n/model\n",
             "tasks/train.py": "from tasks import loop\n",
             "tasks/loop.py": "STEPS = 1\n",
@@ -184,7 +186,7 @@ def test_json(project, capsys):
 
 def test_it_answers_while_dvc_holds_its_locks(project):
     """A run in progress, which `dvc status` would wait for and fail on."""
-    busy = {str(project / "data/model"): {"write": {"pid": os.getpid(), "cmd": "dvc repro"}}}
+    busy = {"write": {str(project / "data/model"): {"pid": os.getpid(), "cmd": "dvc repro"}}}
     Path(".dvc/tmp/rwlock").write_text(json.dumps(busy))
     assert explain("train").verdict == "unchanged"
 
