@@ -226,6 +226,14 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(
+            f"{paint('error:', 'red', sys.stderr)} {error.filename}: {error.strerror}; "
+            "'hone doctor' looks at disk and rights\n"
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     finally:

@@ -53,7 +53,7 @@ def examine(checks: dict[str, Callable[[], Finding]]) -> dict[str, Finding]:
         try:
             found[name] = checks[name]()
         except (UserError, OSError) as error:
-            found[name] = Finding("fail", " ".join(str(error).split()))
+            found[name] = Finding("fail", " ".join(str(error).split()))  # its message ends with the remedy
 
     beside = [Thread(target=look, args=(name,), daemon=True) for name in checks if name in WAITING]
     for thread in beside:

@@ -14,7 +14,6 @@ from hone.finding import Finding
 from hone.project import cache_folder
 from hone.reach import hub_address, reached
 from hone.terminal import size
-from tasks.errors import UserError
 from tasks.params import load
 
 LITTLE, FEW = 2e9, 500e6  # bytes free on disk: below them warn, fail
@@ -135,11 +134,7 @@ def server() -> Finding:
     """The Prefect server that a run would talk to."""
     from flows.server import running
 
-    try:
-        url = running("'make server' starts one, 'hone run --engine local' needs none")
-    except UserError as error:
-        problem, _, remedy = str(error).rpartition("; ")
-        return Finding("fail", problem, remedy)
+    url = running("'make server' starts one, 'hone run --engine local' needs none")
     if url:
         return Finding("ok", f"Prefect answers at {url}")
     return Finding("ok", "none; a run starts a temporary one ('make server' keeps one, schedules need it)")

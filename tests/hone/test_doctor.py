@@ -237,8 +237,8 @@ def test_server(sound, monkeypatch):
         raise UserError(f"PREFECT_API_URL: no Prefect server answers (refused); {remedy}")
 
     monkeypatch.setattr(server, "running", dead)
-    found = machine.server()
-    assert found.message.endswith("(refused)") and found.remedy.startswith("'make server' starts one")
+    found = doctor.examine({"server": machine.server})["server"]
+    assert found.state == "fail" and "(refused); 'make server' starts one" in found.message
 
 
 def test_hub(sound, monkeypatch):

@@ -1,0 +1,236 @@
+"""The command line as a person meets it: help, errors as one line, exit codes, the project found from below."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hone import cli
+from tasks.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ["run", "why", "predict", "import", "doctor", "schedule", "server"]
+
+
+def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "hone", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, **options)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder that looks like a project, with this repository's params; the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("dvc.yaml", "params.yaml"):
+        Path(name).write_bytes((ROOT / name).read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """The bodies of the commands replaced: what each was called with, and where."""
+    import hone.doctor
+    import hone.importing
+    import hone.predict
+    import hone.run
+    import hone.schedule
+    import hone.server
+    import hone.why
+
+    calls = []
+    for module, name in (
+        (hone.run, "run"),
+        (hone.why, "why"),
+        (hone.predict, "predict"),
+        (hone.importing, "import_dataset"),
+        (hone.doctor, "doctor"),
+        (hone.schedule, "schedule"),
+        (hone.server, "server"),
+    ):
+
+        def body(_body=name, **options):
+            calls.append((_body, options, Path.cwd()))
+            return 3
+
+        monkeypatch.setattr(module, name, body)
+    return calls
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+def test_help_lists_every_command():
+    done = hone("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    listed = re.findall(r"^  (\w+)  +\S", done.stdout.split("Commands:")[1], flags=re.MULTILINE)
+    assert listed == COMMANDS
+    assert "..." not in done.stdout.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_examples_that_it_understands(command, project, called):
+    text = invoke(command, "--help").output
+    examples = re.findall(rf"^ +(?:.*\| )?hone ({command}\b.*)$", text.split("Examples:")[1], flags=re.MULTILINE)
+    assert examples
+    import shlex
+
+    for example in examples:
+        done = invoke(*shlex.split(re.split(r" {3,}", example)[0]))
+        assert done.exit_code == 3, (example, done.output)
+    assert len(called) == len(examples)
+
+
+def test_help_answers_in_half_a_second_and_loads_nothing_heavy():
+    """The bound is on the work done, processor time, so that busy neighbours do not make the test fail."""
+    code = (
+        "import sys, resource\n"
+        "sys.argv = ['hone', '--help']\n"
+        "from hone.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print('SPENT', used.ru_utime + used.ru_stime)\n"
+        "print('LOADED', *sorted({name.split('.')[0] for name in sys.modules}))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert float(re.search(r"SPENT (\S+)", done.stdout)[1]) < 0.5
+    loaded = set(re.search(r"LOADED (.+)", done.stdout)[1].split())
+    assert not loaded & {"torch", "transformers", "dvc", "prefect", "datasets", "numpy", "pydantic", "rich", "ruamel"}
+
+
+def test_bodies_are_imported_inside_the_commands_only():
+    tree = ast.parse((ROOT / "hone" / "cli.py").read_text())
+    at_top = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert [name for name in at_top if name.startswith(("hone", "tasks", "flows"))] == ["hone.terminal", "tasks.errors"]
+
+
+def test_version():
+    from importlib.metadata import version
+
+    assert invoke("--version").output == f"hone {version('hone')}\n"
+
+
+def test_options_reach_the_bodies(project, called, tmp_path):
+    (project / "deep").mkdir()
+    os.chdir(project / "deep")
+    invoke("run", "finetune", "report", "--engine", "local", "--force")
+    os.chdir(project / "deep")
+    invoke("predict", "Ann met Bob.", "--file", "x.txt", "--json")
+    os.chdir(project / "deep")
+    invoke("import", "corpus", "--as", "mine")
+    invoke("import", "hub:a/b@v1:c", "--as", "mine", "--force")
+    invoke("schedule", "--cron", "0 3 * * *")
+    invoke("server")
+    assert called == [
+        ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True}, project),
+        ("predict", {"texts": ["Ann met Bob."], "file": project / "deep" / "x.txt", "as_json": True}, project),
+        ("import_dataset", {"source": str(project / "deep" / "corpus"), "name": "mine", "force": False}, project),
+        ("import_dataset", {"source": "hub:a/b@v1:c", "name": "mine", "force": True}, project),
+        ("schedule", {"cron": "0 3 * * *", "interval": None, "name": "hone", "timezone": None}, project),
+        ("server", {"port": 4200}, project),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  epochs:", "  epoch:", "finetune.epoch: unknown key (did you mean 'epochs'?)"),
+        ("  epochs: 8", "  epochs: many", "finetune.epochs: 'many'"),
+        ("task: token_classification", "task: tagging", "task: 'tagging' is unknown"),
+        ("seed: 1", "seed: [1", "not YAML"),
+    ],
+)
+def test_bad_params_are_one_line_before_anything_runs(project, old, new, said):
+    text = Path("params.yaml").read_text()
+    assert old in text
+    Path("params.yaml").write_text(text.replace(old, new, 1))
+    done = hone("run", cwd=project)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: params.yaml") and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_outside_a_project_it_says_so(tmp_path):
+    for command in (["run"], ["why", "finetune"], ["doctor"], ["predict", "x"]):
+        done = hone(*command, cwd=tmp_path)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+        assert done.stderr.startswith("error: ") and "no project here or above" in done.stderr
+
+
+def test_an_error_of_a_file_system_is_a_line_too(project, called, monkeypatch):
+    import hone.doctor
+
+    def full(as_json):
+        raise OSError(28, "No space left on device", "data/model")
+
+    monkeypatch.setattr(hone.doctor, "doctor", full)
+    done = invoke_main(monkeypatch, "doctor")
+    assert done == (1, "error: data/model: No space left on device; 'hone doctor' looks at disk and rights\n")
+
+
+def invoke_main(monkeypatch, *arguments: str) -> tuple[int, str]:
+    """Exit code and stderr of the script itself, in this process."""
+    import io
+
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "argv", ["hone", *arguments])
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    return left.value.code, stderr.getvalue()
+
+
+def test_an_error_is_red_on_a_terminal_only(project, monkeypatch, called):
+    import io
+
+    import hone.doctor
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def fail(as_json):
+        raise UserError("bad")
+
+    monkeypatch.setattr(hone.doctor, "doctor", fail)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert invoke_main(monkeypatch, "doctor") == (1, "error: bad\n")
+    assert cli.paint("x", "red", Terminal()) == "\x1b[31mx\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert cli.paint("x", "red", Terminal()) == "x"
+
+
+def test_an_interrupt_is_quiet_and_130(project, monkeypatch, called):
+    import hone.doctor
+
+    def interrupted(as_json):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hone.doctor, "doctor", interrupted)
+    assert invoke_main(monkeypatch, "doctor") == (130, "")
+
+
+def test_a_reader_that_leaves_is_no_traceback(project):
+    """`hone --help | head -0`: the pipe is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "hone", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.stderr == ""
+
+
+def test_wrong_usage_is_2_and_names_what_is_close():
+    done = hone("wyh")
+    assert done.returncode == 2 and "No such command 'wyh'. Did you mean 'why'?" in done.stderr
+    assert hone("run", "--engine", "magic").returncode == 2
+    assert hone("import", "x").returncode == 2
