@@ -58,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hone-comparison-") as folder:
         workspace = make_workspace(Path(folder), settings["finetune"]["model"])
         if options.raw:
-            link(workspace / "data/raw/raw", options.raw)
+            shutil.copytree(options.raw, workspace / "data/raw/raw")  # preprocess refuses links out of data/raw
             settings |= {"dataset": "raw"}
             settings["splits"] = {name: getattr(options, name) for name in ("train", "validation", "test")}
             write_params(workspace, settings)

@@ -63,7 +63,10 @@ def _cost(seconds: float) -> dict[str, Any]:
 
 
 def say(message: str) -> None:
-    """One line to the person who watches, on stderr, at once."""
+    """One line to the person who watches, on stderr, at once; above a progress bar where one is drawn."""
+    if "tqdm" in sys.modules and sys.stderr.isatty():
+        sys.modules["tqdm"].tqdm.write(message, file=sys.stderr)
+        return
     sys.stderr.write(message + "\n")
     sys.stderr.flush()
 

@@ -102,6 +102,7 @@ def train(
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, fused=machine.device.type != "mps")
     model, optimizer = accelerator.prepare(model, optimizer)
 
+    clock = progress(range(steps), steps, "fine-tune")  # counts steps over all epochs, so that it knows the time left
     history: list[Epoch] = []
     best: Epoch | None = None
     step = tokens = padded_tokens = 0
@@ -110,7 +111,8 @@ def train(
         model.train()
         batches = epoch_batches(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
         losses = torch.zeros(2, device=machine.device)
-        for batch in progress(batches, len(batches), f"epoch {epoch}/{epochs}"):
+        for batch in batches:
+            next(clock, None)
             chosen = [windows[index] for example in batch for index in groups[example]]
             tensors = collate(chosen, pad_id=pad_id, device=machine.device)
             for group in optimizer.param_groups:
