@@ -1,0 +1,174 @@
+"""The report as Markdown that fits a pull request comment: short, no links, nothing in it that could call somebody."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tasks.reporting.confusion import NONE, mixups
+from tasks.reporting.gather import Report
+from tasks.reporting.mistakes import Mistake, Run
+from tasks.reporting.wording import confidence, count, percent, score
+
+MOST_TYPES = 30
+MOST_MIXUPS = 5
+MOST_CHANGES = 12
+MOST_MISTAKES = 5
+LONGEST_RUN = 120  # characters of text between two items that are shown; more is left out in its middle
+
+
+def markdown(report: Report) -> str:
+    """report.md: the headline first, then types, data and the worst mistakes."""
+    parts = [
+        f"## {code(report.dataset)}",
+        " · ".join(f"{name} {code(value)}" for name, value in report.run),
+        *_headline(report),
+        *_types(report),
+        *_confusion(report),
+        *_data(report),
+        *_mistakes(report),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _headline(report: Report) -> list[str]:
+    rows = [
+        (
+            f"**{split}**",
+            f"**{score(own.strict.f1)}**",
+            score(own.strict.precision),
+            score(own.strict.recall),
+            score(own.lenient.f1),
+            count(own.gold),
+            count(own.predicted),
+            count(own.sentences),
+        )
+        for split, own in report.scores.items()
+    ]
+    names = ("", "strict entity F1", "precision", "recall", "lenient F1", "gold", "predicted", "sentences")
+    return [
+        table(names, rows),
+        f"Epoch {report.best.number} of {report.history[-1].number} was the best on validation and is scored here. "
+        f"Word by word, with O counted, {score(report.tokens['validation'].accuracy)} of validation are right: that is "
+        "the token accuracy, not the entity score.",
+    ]
+
+
+def _types(report: Report) -> list[str]:
+    if not report.types:
+        return ["Neither the data nor the predictions hold an entity."]
+    splits = [own.types for own in report.scores.values()]
+    by_size = sorted(
+        report.types, key=lambda label: (-sum(own[label].support for own in splits if label in own), label)
+    )
+    rows = []
+    for label in by_size[:MOST_TYPES]:
+        row = [code(label)]
+        for own in splits:
+            known = own.get(label)
+            row += [score(known.figures.f1), count(known.support)] if known else ["-", "0"]
+        rows.append(row)
+    names = ["type", *(name for split in report.scores for name in (f"{split} F1", "gold"))]
+    parts = ["### Types", table(names, rows)]
+    if len(by_size) > MOST_TYPES:
+        parts.append(f"{len(by_size) - MOST_TYPES} smaller types are in report.html.")
+    return parts
+
+
+def _confusion(report: Report) -> list[str]:
+    worst = mixups(report.confusion)[:MOST_MIXUPS]
+    if not worst:
+        return []
+
+    def words(gold: str, predicted: str) -> str:
+        if predicted == NONE:
+            return f"{code(gold)} missed"
+        return f"{code(predicted)} invented" if gold == NONE else f"{code(gold)} taken for {code(predicted)}"
+
+    listed = [f"{words(gold, predicted)} {count(number)}" for gold, predicted, number in worst]
+    return [f"Most frequent on validation: {'; '.join(listed)}."]
+
+
+def _data(report: Report) -> list[str]:
+    findings = report.findings
+    rows = [
+        (
+            split.name,
+            count(split.sentences),
+            count(split.words),
+            count(split.raw),
+            count(split.refused),
+            count(split.written),
+        )
+        for split in findings.splits
+    ]
+    lines = [plain(note) for note in findings.notes]
+    lines += [
+        f"{change.split}: {code(change.kind)} {change.what} {count(change.times, 'time')}"
+        + (f", {count(change.entities, 'entity', 'entities')} lost by it" if change.entities else "")
+        for change in findings.changes[:MOST_CHANGES]
+    ]
+    if not findings.changes:
+        lines.append("No row was refused and no tag was repaired.")
+    if len(findings.changes) > MOST_CHANGES:
+        lines.append(f"{len(findings.changes) - MOST_CHANGES} more kinds are in report.html.")
+    names = ("", "sentences", "words", "entities in the files", "refused", "used")
+    return ["### Data", table(names, rows), "\n".join(f"- {line}" for line in lines)]
+
+
+def _mistakes(report: Report) -> list[str]:
+    mistakes = report.mistakes
+    share = percent(mistakes.wrong, mistakes.examples)
+    parts = [
+        "### Worst mistakes",
+        f"{count(mistakes.wrong)} of {count(mistakes.examples, 'sentence')} of validation ({share}) hold a wrong word.",
+    ]
+    worst = mistakes.worst[:MOST_MISTAKES] if report.show_text else ()
+    if worst:
+        parts[-1] += f" The {len(worst)} with the surest wrong word:" if len(worst) > 1 else " The surest:"
+        parts.append(fenced("\n\n".join(map(drawn, worst))))
+    return parts
+
+
+def drawn(mistake: Mistake) -> str:
+    """A mistake as plain text, items in brackets after their label."""
+    head = f"{mistake.id}, surest wrong word {confidence(mistake.confidence)}"
+    return f"{head}\n  gold       {_line(mistake.gold)}\n  predicted  {_line(mistake.predicted)}"
+
+
+def _line(runs: Sequence[Run]) -> str:
+    def shown(run: Run) -> str:
+        if run.label:
+            return f"[{run.label} {run.text}]"
+        if len(run.text) <= LONGEST_RUN:
+            return run.text
+        half = LONGEST_RUN // 2
+        return f"{run.text[:half].rstrip()} … {run.text[-half:].lstrip()}"
+
+    return " ".join(map(shown, runs))
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose first column is text and whose others are figures."""
+    lines = [names, ["---", *["---:"] * (len(names) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def code(text: str) -> str:
+    """The text as a code span, in which nothing is a link, a mention or a mark; fit for a table."""
+    text = text.replace("|", "\\|")
+    ticks = "`" * (_longest_ticks(text) + 1)
+    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
+
+
+def fenced(text: str) -> str:
+    """The text as a code block that no line of it can end."""
+    fence = "`" * max(3, _longest_ticks(text) + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def plain(text: str) -> str:
+    """The text with every sign of Markdown escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~@])", r"\\\1", text)
+
+
+def _longest_ticks(text: str) -> int:
+    return max((len(ticks) for ticks in re.findall("`+", text)), default=0)

@@ -1,0 +1,128 @@
+"""What the metrics and the token-level table of a run say, typed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tasks import records
+from tasks.errors import UserError
+from tasks.reporting.wording import visible
+
+SPLITS = ("validation", "test")
+
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """F1, precision and recall, each between 0 and 1."""
+
+    f1: float
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True, slots=True)
+class TypeScore:
+    """The figures of one type in one split; ``support`` counts its gold entities."""
+
+    figures: Figures
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the metrics file of a split says."""
+
+    strict: Figures
+    lenient: Figures
+    mode: str
+    scheme: str
+    gold: int
+    predicted: int
+    sentences: int
+    words: int
+    types: dict[str, TypeScore]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLine:
+    """One line of the token-level table."""
+
+    label: str
+    figures: Figures
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTable:
+    """Tags scored word by word with O among them, and the share of right words."""
+
+    labels: tuple[TokenLine, ...]
+    averages: tuple[TokenLine, ...]
+    accuracy: float
+    outside: int
+    words: int
+
+
+def read_scores(path: Path, headline: str) -> Scores:
+    """The metrics of one split; ``headline`` names the strict F1."""
+    stem = headline.removesuffix("_f1")
+
+    def figures(metrics: dict[str, Any], suffix: str) -> Figures:
+        return Figures(
+            metrics[headline + suffix],
+            metrics[f"{stem}_precision{suffix}"],
+            metrics[f"{stem}_recall{suffix}"],
+        )
+
+    def scores(metrics: dict[str, Any]) -> Scores:
+        return Scores(
+            strict=figures(metrics, ""),
+            lenient=figures(metrics, "_lenient"),
+            mode=metrics["mode"],
+            scheme=metrics["scheme"],
+            gold=metrics["gold_entities"],
+            predicted=metrics["predicted_entities"],
+            sentences=metrics["sentences"],
+            words=metrics["words"],
+            types={
+                visible(label): TypeScore(Figures(own["f1"], own["precision"], own["recall"]), own["support"])
+                for label, own in sorted(metrics["per_type"].items())
+            },
+        )
+
+    return unpacked(path, scores)
+
+
+def read_tokens(path: Path) -> dict[str, TokenTable]:
+    """The token-level tables by split."""
+
+    def line(label: str, own: dict[str, Any]) -> TokenLine:
+        return TokenLine(visible(label), Figures(own["f1-score"], own["precision"], own["recall"]), int(own["support"]))
+
+    def tables(value: dict[str, Any]) -> dict[str, TokenTable]:
+        return {
+            split: TokenTable(
+                labels=tuple(line(*entry) for entry in sorted(value[split]["labels"].items())),
+                averages=tuple(line(name, value[split][name]) for name in ("macro avg", "weighted avg")),
+                accuracy=value[split]["accuracy"],
+                outside=int(value[split]["labels"]["O"]["support"]) if "O" in value[split]["labels"] else 0,
+                words=sum(int(own["support"]) for own in value[split]["labels"].values()),
+            )
+            for split in SPLITS
+        }
+
+    return unpacked(path, tables)
+
+
+def unpacked(path: Path, unpack: Callable[[dict[str, Any]], ValueT]) -> ValueT:
+    """What ``unpack`` makes of a JSON file; UserError where the file has another form."""
+    value = records.read_json(path)
+    try:
+        return unpack(value)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: has not the form that is read here ({error!r}); 'dvc repro --force' mends it"
+        ) from None
