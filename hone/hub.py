@@ -46,8 +46,12 @@ def download(source: str, folder: Path) -> dict[str, str]:
 def _load(name: str, revision: str, config: str | None) -> Any:
     what = f"dataset {name}, revision {revision}" + (f", config {config}" if config else "")
     remedy = "copy its files to this machine and import the folder: hone import FOLDER --as NAME"
-    if not os.environ.get("HF_HUB_OFFLINE") and not reached(hub_address()):
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read before the first import: no half minute of tries without a network
+    offline = "HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
+    if not offline and not reached(hub_address()):
+        offline = f"{hub_address()} does not answer"
+        os.environ["HF_HUB_OFFLINE"] = (
+            "1"  # before the first import: what was loaded before, or no half minute of tries
+        )
     say(f"loading {what}")
     import httpx
     from datasets import DatasetDict, load_dataset
@@ -57,7 +61,7 @@ def _load(name: str, revision: str, config: str | None) -> Any:
     try:
         splits = load_dataset(name, name=config, revision=revision)
     except (ConnectionError, httpx.HTTPError) as error:
-        raise UserError(f"{what}: {hub_address()} was not reached ({_line(error)}); {remedy}") from None
+        raise UserError(f"{what}: the Hub was not reached ({offline or _line(error)}); {remedy}") from None
     except (DatasetsError, HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{what}: {_line(error)}; check id, revision and config, or {remedy}") from None
     if not isinstance(splits, DatasetDict):

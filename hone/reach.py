@@ -1,5 +1,6 @@
 """Whether a server answers, within a limit that also holds for a name server that does not."""
 
+import os
 import threading
 import urllib.error
 import urllib.request
@@ -12,10 +13,11 @@ T = TypeVar("T")
 
 
 def hub_address() -> str:
-    """Address of the Hugging Face Hub, HF_ENDPOINT where it is set."""
-    from huggingface_hub.constants import ENDPOINT
+    """Address of the Hugging Face Hub, HF_ENDPOINT where it is set.
 
-    return str(ENDPOINT)
+    Not asked of huggingface_hub, which decides when it is imported whether it is offline.
+    """
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
 
 
 def reached(address: str, method: str = "HEAD") -> bool:

@@ -1,5 +1,6 @@
 """`hone why STAGE`: what changed since the stage last ran, with old and new value."""
 
+import difflib
 import json
 import sys
 from dataclasses import asdict, dataclass, field
@@ -100,10 +101,16 @@ def lines(answer: Answer) -> list[str]:
 
 
 def _describe(cause: Cause) -> str:
-    arrow = f"{_short(cause, cause.old)} -> {_short(cause, cause.new)}"
+    old, new = _short(cause, cause.old), _short(cause, cause.new)
+    arrow = f"{old} -> {new}"
+    if cause.kind == "command":
+        return _differing(str(cause.old).split(), str(cause.new).split())
     if cause.kind == "out":
         how = "is missing" if cause.new == ABSENT else "was edited by hand"
-        return f"{how} ({arrow}); the run brings it back from the cache or makes it again"
+        was = f" (was {old})" if cause.new == ABSENT else f" ({arrow})"
+        return f"{how}{was}; the run brings it back from the cache or makes it again"
+    if cause.kind != "param" and ABSENT in (cause.old, cause.new):
+        arrow = f"new among the deps ({new})" if cause.old == ABSENT else f"is missing (was {old})"
     parts = [arrow]
     if cause.lines:
         parts.append(f"+{cause.lines[0]} -{cause.lines[1]} lines")
@@ -114,12 +121,17 @@ def _describe(cause: Cause) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def _differing(old: list[str], new: list[str]) -> str:
+    """The words of a command that differ, as ``old -> new``."""
+    steps = difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes()
+    pairs = [(old[a:b] or [ABSENT], new[c:d] or [ABSENT]) for kind, a, b, c, d in steps if kind != "equal"]
+    return ", ".join(f"{' '.join(left)} -> {' '.join(right)}" for left, right in pairs) or "spaces only"
+
+
 def _short(cause: Cause, value: Any) -> str:
     if value == ABSENT:
         return ABSENT
-    if cause.kind == "param":
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value) if cause.kind == "command" else str(value)[:7]
+    return json.dumps(value, ensure_ascii=False, default=str) if cause.kind == "param" else str(value)[:7]
 
 
 def _cause(change: Change, state: StageState, roles: dict[str, str], cache: Path) -> Cause:

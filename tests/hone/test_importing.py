@@ -302,8 +302,22 @@ def test_without_a_network_the_error_says_what_was_tried_and_what_to_do(tmp_path
         text=True,
     )
     line = done.stderr.strip().splitlines()[-1]
-    assert "dataset team/corpus, revision v1" in line and "was not reached" in line
+    assert "dataset team/corpus, revision v1" in line and "the Hub was not reached (HF_HUB_OFFLINE is set)" in line
     assert "hone import FOLDER --as NAME" in line
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(project, monkeypatch, no_dvc):
+    import datasets
+
+    def unreachable(*arguments, **options):
+        assert os.environ["HF_HUB_OFFLINE"] == "1"
+        raise ConnectionError("Couldn't reach it")
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")
+    monkeypatch.setattr(hub, "reached", lambda address: False)
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(UserError, match=r"the Hub was not reached \(https://\S+ does not answer\); copy its files"):
+        run("hub:team/corpus@v1")
 
 
 def test_what_the_hub_refuses_is_one_line(project, monkeypatch, no_dvc):

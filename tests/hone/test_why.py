@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -154,8 +155,18 @@ def test_a_missing_out_and_a_changed_command(project):
     Path("dvc.yaml").write_text(PIPELINE.replace("data/prepared/* >", "data/prepared/*.txt >"))
     command, out = explain("train").causes
     assert command.kind == "command" and "*.txt" in command.new and "*.txt" not in command.old
+    assert "  data/prepared/* -> data/prepared/*.txt" in text(explain("train"))
     assert (out.kind, out.name, out.new) == ("out", "data/model", dvc_lock.ABSENT)
     assert "data/model  is missing" in text(explain("train"))
+
+
+def test_a_dep_that_is_new_and_one_that_is_missing(project):
+    Path("tasks/more.py").touch()
+    Path("dvc.yaml").write_text(PIPELINE.replace("tasks/loop.py", "tasks/loop.py, tasks/more.py"))
+    Path("tasks/loop.py").unlink()
+    said = text(explain("train"))
+    assert "tasks/more.py  new among the deps (d41d8cd), listed in deps of dvc.yaml" in said
+    assert re.search(r"tasks/loop.py  is missing \(was [0-9a-f]{7}\)", said)
 
 
 def test_a_stage_that_never_ran(project):
