@@ -61,12 +61,12 @@ def read(path: Path, name: str) -> Iterator[Item]:
             if number == 1:
                 raw = raw.removeprefix(b"\xef\xbb\xbf")
             try:
-                text = raw.decode().strip("\r\n")
+                text = raw.decode().rstrip("\r\n")
             except UnicodeDecodeError as error:
                 kind, message, remedy = undecodable(error)
                 sentence.broken = sentence.broken or Unreadable(kind, f"{name}:{number}", message, remedy)
-                text = raw.decode(errors="replace").strip("\r\n")
-            if not text.strip():
+                text = raw.decode(errors="replace").rstrip("\r\n")
+            if not text or text.isspace():
                 settle(width)
                 yield from _finish(sentence, name, document)
                 sentence = _Sentence()
@@ -92,9 +92,10 @@ def read(path: Path, name: str) -> Iterator[Item]:
 
 
 def _split(text: str) -> list[str]:
-    if "\t" in text:
-        return [part.strip(" ") for part in text.split("\t")]
-    return [part for part in text.split(" ") if part]
+    if "\t" not in text:
+        return [part for part in text.split(" ") if part]
+    parts = text.split("\t")
+    return [part.strip(" ") for part in parts] if " " in text else parts
 
 
 def _is_word(parts: list[str], fits: bool, *, tabs: bool) -> bool:

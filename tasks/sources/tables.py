@@ -2,9 +2,10 @@
 
 import codecs
 import csv
+import itertools
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def read_csv(path: Path, name: str) -> Iterator[Item]:
     or more cells than the header, and bytes that are not UTF-8.
 
     Raises:
-        UserError: no header, or two columns of one name; or the file cannot be parsed to its end (an open quote).
+        UserError: no header, or two columns of one name; a record of several lines without all cells, as an open quote
+            makes it; or the file cannot be parsed.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         header = next(csv.reader(file), [])
@@ -31,40 +33,43 @@ def read_csv(path: Path, name: str) -> Iterator[Item]:
         raise UserError(f"{name}:1: {header} is no header; the first line must name each column, no two alike")
     columns = [*header, SURPLUS]
     codecs.register_error("hone.mark", lambda error: (UNDECODABLE, getattr(error, "end")))  # noqa: B009
+    warnings.filterwarnings("ignore", message="Length of header or names")  # the surplus cells, which we report
+    from datasets import Features, Value
 
-    def load(dataset: Any, features: Any, value: Any, cache: str) -> Any:
-        return dataset.from_csv(
-            str(path),
-            cache_dir=cache,
-            features=features({column: value("string") for column in columns}),
-            names=columns,
-            skiprows=1,
-            index_col=False,  # or a surplus cell would shift all the others
-            na_filter=False,  # "NA" and "null" are words
-            skip_blank_lines=False,  # so that lines can be counted
-            engine="python",  # the one that lets us keep a line that is too long
-            on_bad_lines=lambda cells: cells[: len(columns)],
-            encoding="utf-8-sig",
-            encoding_errors="hone.mark",
-        )
-
+    settings = {
+        "features": Features({column: Value("string") for column in columns}),
+        "names": columns,
+        "skiprows": 1,
+        "index_col": False,  # or a surplus cell would shift all the others
+        "na_filter": False,  # "NA" and "null" are words
+        "skip_blank_lines": False,  # so that lines can be counted
+        "engine": "python",  # the one that lets us keep a line that is too long
+        "on_bad_lines": lambda cells: cells[: len(columns)],
+        "encoding": "utf-8-sig",
+        "encoding_errors": "hone.mark",
+    }
     line = 2
-    for record in _stream(load, name, "CSV"):
+    for record in _stream(path, name, "CSV", settings):
         cells = [value for value in record.values() if value is not None]
         here, line = line, line + 1 + sum(cell.count("\n") for cell in cells)
-        if not any(cells) and len(cells) < max(2, len(header)):
+        if not "".join(cells).strip() and len(cells) < max(2, len(header)):
             continue
         surplus = record.pop(SURPLUS)
         place, row = f"{name}:{here}", _row(record, name, here)
         if surplus is not None or len(cells) < len(header):
             found = f"more than {len(header)}" if surplus is not None else str(len(cells))
             message = f"{found} cells where the header has {len(header)} columns"
+            if line > here + 1:  # it may have swallowed any number of records, so it is not one row to leave out
+                raise UserError(f"{place}: {message}, up to line {line - 1}; is a quote left open? close it")
             yield Unreadable("broken columns", place, message, 'put cells that hold commas in "quotes"', row)
         elif any(UNDECODABLE in cell for cell in cells):
             message, remedy = "bytes that are not UTF-8", "save the file as UTF-8 or mend the line"
             yield Unreadable("undecodable bytes", place, message, remedy, row)
         else:
             yield row
+    with path.open("rb") as raw:  # pandas leaves out a record whose quote is never closed, and all after it
+        if not all(text.isspace() for text in itertools.islice(raw, line - 1, None)):
+            raise UserError(f"{name}:{line}: nothing can be read from here on; is a quote left open? close it")
 
 
 def read_json(path: Path, name: str) -> Iterator[Item]:
@@ -82,18 +87,20 @@ def read_json(path: Path, name: str) -> Iterator[Item]:
             except UnicodeDecodeError as error:
                 _, message, remedy = undecodable(error)
                 raise UserError(f"{name}:{number}: {message}; {remedy}") from None
-
-    def load(dataset: Any, _features: Any, _value: Any, cache: str) -> Any:
-        return dataset.from_parquet(str(path), cache_dir=cache)
-
-    yield from _rows(load, name, "Parquet")
+    yield from _rows(path, name, "JSON")
 
 
-Load = Callable[[Any, Any, Any, str], Any]
+def read_parquet(path: Path, name: str) -> Iterator[Item]:
+    """Yield a row per record of a Parquet file; its line is the record's number, from 1. Class ids become names.
+
+    Raises:
+        UserError: the file is not Parquet.
+    """
+    yield from _rows(path, name, "Parquet")
 
 
-def _rows(load: Load, name: str, kind: str) -> Iterator[Item]:
-    for number, record in enumerate(_stream(load, name, kind), start=1):
+def _rows(path: Path, name: str, kind: str) -> Iterator[Item]:
+    for number, record in enumerate(_stream(path, name, kind, {}), start=1):
         yield _row(record, name, number)
 
 
@@ -102,25 +109,28 @@ def _row(fields: dict[str, Any], name: str, number: int) -> Row:
     return Row(name, number, document if isinstance(document, str) else None, fields)
 
 
-def _stream(load: Load, name: str, kind: str) -> Iterator[dict[str, Any]]:
+def _stream(path: Path, name: str, kind: str, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The records of one file as the library gives them; whatever it raises becomes one line."""
     import datasets
     import pyarrow  # type: ignore[import-untyped]
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # it would log what is raised below
     datasets.disable_progress_bars()
-    failures = (ValueError, TypeError, KeyError, AttributeError, csv.Error, pyarrow.ArrowException)
-    with tempfile.TemporaryDirectory() as cache, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Length of header or names")  # the surplus cells; we report them
+    failures = (
+        *(ValueError, TypeError, KeyError, AttributeError, StopIteration),  # the last for an empty file
+        *(csv.Error, pyarrow.ArrowException),
+    )
+    load = getattr(datasets.IterableDataset, f"from_{kind.lower()}")
+    with tempfile.TemporaryDirectory() as cache:
         try:
-            stream = load(datasets.IterableDataset, datasets.Features, datasets.Value, cache)
-            names = {column: found for column, kind in (stream.features or {}).items() if (found := _names(kind))}
+            stream = load(str(path), cache_dir=cache, **settings)
+            names = {column: found for column, feature in (stream.features or {}).items() if (found := _names(feature))}
             for record in stream:
                 for column, classes in names.items():
                     record[column] = _named(record[column], classes)
                 yield record
         except failures as error:
-            text = " ".join(str(error).split())[:200] or type(error).__name__
+            text = " ".join(str(error).split())[:200] or "it holds no record"
             raise UserError(f"{name}: cannot be read as {kind} ({text}); mend the file or write it anew") from None
 
 

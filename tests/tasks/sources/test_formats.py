@@ -1,0 +1,21 @@
+"""Which reader opens a file."""
+
+import pytest
+
+from tasks import sources
+from tasks.errors import UserError
+
+
+def test_every_format_has_its_reader() -> None:
+    assert len(sources.READERS) == 6
+    assert all(callable(sources.reader(kind)) for kind in sources.READERS)
+    assert set(sources.ENDINGS.values()) | {"spans"} == set(sources.READERS)
+
+
+def test_the_ending_names_the_format_or_the_remedy_is_told() -> None:
+    assert sources.format_of("a/b.TXT", "x.format") == "conll"
+    with pytest.raises(UserError) as caught:
+        sources.format_of("a/b.docx", "token_classification.format")
+    assert str(caught.value).startswith(
+        "a/b.docx: the ending '.docx' names no format; set token_classification.format to"
+    )
