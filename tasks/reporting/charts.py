@@ -86,7 +86,7 @@ def types_chart(report: Report) -> str:
         values = [known[label].figures.f1 if label in known else 0.0 for label in report.types]
         axes.barh([row + offset for row in rows], values, height=0.34, color=colour, label=split)
         for row, label, value in zip(rows, report.types, values, strict=True):
-            text = f"{value:.2f}" if label in known else "none"
+            text = f"{value:.2f}" if label in known else "no gold"
             axes.text(value + 0.012, row + offset, text, verticalalignment="center", fontsize=9)
     axes.set_yticks(list(rows), [_short(label) for label in report.types])
     axes.tick_params(axis="y", length=0)
