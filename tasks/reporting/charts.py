@@ -31,8 +31,8 @@ def loss_chart(history: Sequence[Epoch]) -> str:
     train = [epoch.train_loss for epoch in history]
     validation = [epoch.validation_loss for epoch in history]
     figure, axes = _axes(HEIGHT)
-    axes.plot(epochs, train, color=FIRST, marker="o", label="train")
-    axes.plot(epochs, validation, color=SECOND, marker="s", linestyle="--", label="validation")
+    axes.plot(epochs, train, color=FIRST, marker="o", clip_on=False, label="train")
+    axes.plot(epochs, validation, color=SECOND, marker="s", linestyle="--", clip_on=False, label="validation")
     highest = max((value for value in train + validation if math.isfinite(value)), default=1.0)
     axes.set_ylim(0, highest * 1.08 or 1.0)
     axes.legend(frameon=False, loc="upper right")
