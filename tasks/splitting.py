@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from tasks.errors import UserError
 
-TRAIN = 0
-
 
 class Cut:
     """Which split each row of train goes to, found from one pass over the rows and asked in the same order.
@@ -33,13 +31,8 @@ class Cut:
         self._sizes[unit] += 1
         self._unit_of_row.append(unit)
 
-    @property
-    def documents(self) -> int:
-        """Named documents among the rows."""
-        return len(self._names)
-
     def draw(self, fractions: Iterable[float], seed: int) -> None:
-        """Give split 1, 2, ... its fraction of all rows; the rest stays train.
+        """Give split 1, 2, ... its fraction of all rows; the rest stays train. An empty train stays empty.
 
         Raises:
             UserError: nothing would be left for train.
@@ -54,9 +47,10 @@ class Cut:
                 unit = order.pop()
                 self._split_of_unit[unit] = split
                 wanted -= self._sizes[unit]
-        if not order:
+        if rows and not order:
+            units = f" in {len(self._sizes)} documents" if self._names else ""
             raise UserError(
-                f"params.yaml: splits: nothing is left of train's {rows} rows in {len(self._sizes)} documents after "
+                f"params.yaml: splits: nothing is left of train's {rows} rows{units} after "
                 "validation and test are cut from it; lower preprocess.validation_fraction and test_fraction, "
                 "or name files for these splits"
             )

@@ -64,3 +64,9 @@ def test_one_document_cannot_be_cut() -> None:
     with pytest.raises(UserError) as caught:
         drawn(["a"] * 100, [0.1], 1)
     assert str(caught.value).startswith("params.yaml: splits: nothing is left of train's 100 rows in 1 documents after")
+    with pytest.raises(UserError, match="nothing is left of train's 1 rows after validation"):
+        drawn([None], [0.1], 1)
+
+
+def test_nothing_cut_from_nothing_is_no_error() -> None:
+    assert drawn([], [0.1], 1) == []
