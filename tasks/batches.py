@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.adapters import Encoded
 from tasks.encoding import IGNORED
@@ -40,20 +40,29 @@ def length_batches(windows: Sequence[Encoded], batch_size: int) -> Iterator[list
         yield order[start : start + batch_size]
 
 
-def collate(windows: Sequence[Encoded], *, pad_id: int, device: "torch.device") -> dict[str, "torch.Tensor"]:
-    """Windows as padded tensors of shape (windows, longest window).
+def collate(windows: Sequence[Encoded], *, pad_id: int, device: "torch.device") -> dict[str, Any]:
+    """Windows as padded tensors, B windows of L sub-words.
 
     Returns:
-        input_ids, attention_mask and labels, int64; padding is masked and its label is IGNORED.
+        input_ids and attention_mask, int64 (B, L); ``answered``: the rows of (B * L) that have a label, and
+        ``targets``: their classes, int64 (n,); ``padded``: whether any window is shorter than L.
     """
     import torch
 
     longest = max(len(window.input_ids) for window in windows)
     ids = [window.input_ids + [pad_id] * (longest - len(window.input_ids)) for window in windows]
     mask = [[1] * len(window.input_ids) + [0] * (longest - len(window.input_ids)) for window in windows]
-    labels = [window.labels + [IGNORED] * (longest - len(window.labels)) for window in windows]
-    return {
-        "input_ids": torch.tensor(ids).to(device, non_blocking=True),
-        "attention_mask": torch.tensor(mask).to(device, non_blocking=True),
-        "labels": torch.tensor(labels).to(device, non_blocking=True),
+    labelled = [
+        (row * longest + position, label)
+        for row, window in enumerate(windows)
+        for position, label in enumerate(window.labels)
+        if label != IGNORED
+    ]
+    tensors = {
+        "input_ids": torch.tensor(ids),
+        "attention_mask": torch.tensor(mask),
+        "answered": torch.tensor([row for row, _ in labelled], dtype=torch.long),
+        "targets": torch.tensor([label for _, label in labelled], dtype=torch.long),
     }
+    moved: dict[str, Any] = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+    return moved | {"padded": any(len(window.input_ids) < longest for window in windows)}

@@ -9,7 +9,9 @@ from typing import Any
 
 from tasks import adapters, compute, models, params, records, training
 from tasks.errors import UserError
+from tasks.fast_engine import FastEngine, unfit
 from tasks.inference import probabilities
+from tasks.plain_engine import PlainEngine
 from tasks.scoring.selection import entity_f1
 from tasks.stage import argument_parser, run_stage, say
 
@@ -57,8 +59,9 @@ def finetune(settings: params.Params, prepared: Path, model_folder: Path, histor
     shape = (options.max_length, options.window_overlap)
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
+    engine, path = choose_engine(model, adapter.head(model), windows, tokenizer.pad_token_id, machine, settings)
     say(
-        f"{options.model} on {machine.description}; {len(train)} examples in {len(windows)} windows, "
+        f"{options.model} on {machine.description}, {path}; {len(train)} examples in {len(windows)} windows, "
         f"{sum(len(window.input_ids) for window in windows)} sub-words"
     )
 
@@ -89,7 +92,7 @@ def finetune(settings: params.Params, prepared: Path, model_folder: Path, histor
 
     started = time.monotonic()
     result = training.train(
-        model,
+        engine,
         windows,
         validate,
         keep=keep,
@@ -99,7 +102,6 @@ def finetune(settings: params.Params, prepared: Path, model_folder: Path, histor
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay,
         warmup_ratio=options.warmup_ratio,
         max_gradient_norm=options.max_gradient_norm,
     )
@@ -122,6 +124,41 @@ def finetune(settings: params.Params, prepared: Path, model_folder: Path, histor
         "train_seconds": round(seconds, 1),
         "examples_per_second": round(len(train) * options.epochs / seconds, 1),
     }
+
+
+def choose_engine(
+    model: Any,
+    head: Any,
+    windows: Sequence[adapters.Encoded],
+    pad_id: int,
+    machine: compute.Machine,
+    settings: params.Params,
+) -> tuple[training.Engine, str]:
+    """The engine that trains ``model``, and a few words on which it is and why."""
+    options = settings.finetune
+    reason = unfit(model) if machine.device.type == "cpu" else f"it is for processors, not {machine.device.type}"
+    if reason:
+        engine = PlainEngine(
+            model,
+            head,
+            machine=machine,
+            weight_decay=options.weight_decay,
+            dropout=options.dropout,
+            seed=settings.seed,
+        )
+        return engine, f"plain path (the fast one does not fit: {reason})"
+    fast = FastEngine(
+        model,
+        head,
+        {pad_id}.union(*(window.input_ids for window in windows)),
+        max(len(window.input_ids) for window in windows),
+        machine=machine,
+        weight_decay=options.weight_decay,
+        dropout=options.dropout,
+        attention_dropout=options.attention_dropout,
+        seed=settings.seed,
+    )
+    return fast, "fast path"
 
 
 def mean_loss(answers: Sequence[tuple[adapters.Encoded, Any]]) -> float:

@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.adapters import Encoded
 from tasks.batches import collate, epoch_batches
 from tasks.compute import Machine
-from tasks.encoding import IGNORED
+from tasks.errors import UserError
 from tasks.progress import progress
 from tasks.stage import say
 
@@ -58,8 +59,26 @@ class Trained:
     padded_tokens: int
 
 
+class Engine(Protocol):
+    """What does the steps: FastEngine or PlainEngine."""
+
+    def step(
+        self,
+        batches: list[dict[str, Any]],
+        loss: Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"],
+        *,
+        number: int,
+        rate: float,
+        max_norm: float,
+    ) -> "torch.Tensor":
+        """One optimizer step; the summed loss of its batches, shape ()."""
+
+    def sync(self) -> Any:
+        """The model with the newest weights."""
+
+
 def train(
-    model: Any,
+    engine: Engine,
     windows: Sequence[Encoded],
     validate: Callable[[Any], tuple[float, float]],
     *,
@@ -70,17 +89,16 @@ def train(
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    weight_decay: float,
     warmup_ratio: float,
     max_gradient_norm: float,
+    on_step: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Fine-tune ``model`` in place.
+    """Fine-tune the model of ``engine``.
 
-    AdamW (Loshchilov and Hutter 2019) with linear warm-up and linear decay to 0; the loss of a step is the mean
-    cross-entropy over the labelled words of its examples, however many windows they have.
+    Linear warm-up and linear decay to 0; the loss of a step is the mean cross-entropy over the labelled words of its
+    examples, however many windows they have.
 
     Args:
-        model: takes input_ids and attention_mask, gives logits of shape (windows, sub-words, classes).
         windows: of all training examples, in their order.
         validate: ``model -> (loss, headline metric)`` on validation.
         keep: called with the model after each epoch that is better than all before it.
@@ -88,59 +106,56 @@ def train(
         batch_size: examples per optimizer step.
         learning_rate: peak.
         warmup_ratio: share of all steps.
+        on_step: called after each step with the number of steps done.
     """
     import torch
-    from accelerate import Accelerator
 
-    accelerator = Accelerator(mixed_precision="bf16" if machine.bf16 else "no", cpu=machine.device.type == "cpu")
     groups = _by_example(windows)
     lengths = [sum(len(windows[index].input_ids) for index in group) for group in groups]
     steps = epochs * math.ceil(len(groups) / batch_size)
     rate = linear_schedule(learning_rate, steps, round(warmup_ratio * steps))
-    model.to(machine.device)
-    parameters = parameter_groups(model, weight_decay)
-    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, fused=machine.device.type != "mps")
-    model, optimizer = accelerator.prepare(model, optimizer)
-
     clock = progress(range(steps), steps, "fine-tune")  # counts steps over all epochs, so that it knows the time left
     history: list[Epoch] = []
     best: Epoch | None = None
     step = tokens = padded_tokens = 0
     for epoch in range(1, epochs + 1):
         started = time.monotonic()
-        model.train()
-        batches = epoch_batches(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
-        losses = torch.zeros(2, device=machine.device)
-        for batch in batches:
+        total, count = torch.zeros((), device=machine.device), 0
+        for batch in epoch_batches(lengths, batch_size=batch_size, seed=seed, epoch=epoch):
             next(clock, None)
             chosen = [windows[index] for example in batch for index in groups[example]]
             tensors = collate(chosen, pad_id=pad_id, device=machine.device)
-            for group in optimizer.param_groups:
-                group["lr"] = rate(step)
-            with accelerator.autocast():
-                logits = model(input_ids=tensors["input_ids"], attention_mask=tensors["attention_mask"]).logits
-            total, count = cross_entropy(logits, tensors["labels"])
-            accelerator.backward(total / count)
-            accelerator.clip_grad_norm_(model.parameters(), max_gradient_norm)
-            optimizer.step()
-            optimizer.zero_grad()
-            losses += torch.stack((total.detach(), count))
+            labelled = max(1, sum(len(window.parts) for window in chosen))
+            total += labelled * engine.step(
+                [tensors],
+                partial(mean_cross_entropy, count=labelled),
+                number=step,
+                rate=rate(step),
+                max_norm=max_gradient_norm,
+            )
+            count += labelled
             step += 1
             tokens += sum(len(window.input_ids) for window in chosen)
             padded_tokens += tensors["input_ids"].numel()
-        loss, count = losses.tolist()
+            if on_step is not None:
+                on_step(step)
+        loss = total.item() / count
         if not math.isfinite(loss):
-            _diverged(epoch, learning_rate)
-        plain = accelerator.unwrap_model(model)
-        validation_loss, figure = validate(plain)
-        line = Epoch(epoch, step, rate(step - 1), loss / count, validation_loss, figure)
+            raise UserError(
+                f"the loss is no longer a number in epoch {epoch}; "
+                f"params.yaml: finetune.learning_rate: {learning_rate:g} is too high, try a third of it"
+            )
+        model = engine.sync()
+        validation_loss, figure = validate(model)
+        line = Epoch(epoch, step, rate(step - 1), loss, validation_loss, figure)
         history.append(line)
         if best is None or figure > best.validation_f1:
             best = line
-            keep(plain)
+            keep(model)
+        seconds = time.monotonic() - started
         say(
             f"epoch {epoch}/{epochs}  train loss {line.train_loss:.4f}  validation loss {validation_loss:.4f}  "
-            f"validation F1 {figure:.4f}{' (best so far)' if best is line else ''}  {time.monotonic() - started:.0f} s"
+            f"validation F1 {figure:.4f}{' (best so far)' if best is line else ''}  {seconds:.0f} s"
         )
     if best is None:
         raise ValueError("epochs must be at least 1")
@@ -158,28 +173,11 @@ def linear_schedule(peak: float, steps: int, warmup: int) -> Callable[[int], flo
     return rate
 
 
-def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters with decay (matrices) and without (biases and norms, which have one dimension)."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def cross_entropy(logits: "torch.Tensor", labels: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Summed cross-entropy over the labelled positions, in float32, and how many there are (at least 1).
-
-    Args:
-        logits: shape (windows, sub-words, classes).
-        labels: shape (windows, sub-words), IGNORED where the loss looks away.
-    """
+def mean_cross_entropy(logits: "torch.Tensor", targets: "torch.Tensor", count: int) -> "torch.Tensor":
+    """Cross-entropy in nats, summed and divided by ``count``; logits are float32 (n, classes), targets classes (n,)."""
     import torch
 
-    total = torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
-    )
-    return total, (labels != IGNORED).sum().clamp(min=1).float()
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / count
 
 
 def write_history(path: Path, history: Sequence[Epoch]) -> None:
@@ -198,12 +196,3 @@ def _by_example(windows: Sequence[Encoded]) -> list[list[int]]:
     for index, window in enumerate(windows):
         groups.setdefault(window.example, []).append(index)
     return list(groups.values())
-
-
-def _diverged(epoch: int, learning_rate: float) -> None:
-    from tasks.errors import UserError
-
-    raise UserError(
-        f"the loss is no longer a number in epoch {epoch}; "
-        f"params.yaml: finetune.learning_rate: {learning_rate:g} is too high, try a third of it"
-    )

@@ -17,6 +17,7 @@ from tasks.records import Example, Prediction, Row
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch.nn import Module
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
@@ -55,6 +56,7 @@ class Adapter:
         classes: ``(labels) -> list``: class names of the head in order, from the sorted labels of train.
         encode: ``(examples, tokenizer, classes, max_length, overlap) -> list[Encoded]``.
         model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the head of this task.
+        head: ``(model) -> module``: the part of the model that turns hidden states (n, H) into logits (n, classes).
         decode: ``(examples, [(window, probabilities)], classes) -> predictions`` in the order of the examples; the
             probabilities have shape (parts of the window, classes), float32.
         scorer: module of tasks/scoring/ whose ``score(predictions)`` gives the metrics. Only its name stands here, so
@@ -75,6 +77,7 @@ class Adapter:
     classes: Callable[[Sequence[str]], list[str]]
     encode: Callable[[Sequence[Example], "PreTrainedTokenizerFast", Sequence[str], int, int], list[Encoded]]
     model: Callable[[str, dict[str, Any], Sequence[str]], "PreTrainedModel"]
+    head: Callable[["PreTrainedModel"], "Module"]
     decode: Callable[
         [Sequence[Example], Iterable[tuple[Encoded, "NDArray[np.float32]"]], Sequence[str]], list[Prediction]
     ]

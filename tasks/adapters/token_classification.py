@@ -14,6 +14,7 @@ from tasks.words import split_words
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch.nn import Module
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
@@ -49,6 +50,12 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
         attn_implementation="eager",  # faster than sdpa for short sentences when training on a processor
     )
     return made
+
+
+def head(trained: Any) -> "Module":
+    """The linear layer over a sub-word's hidden state."""
+    layer: Module = trained.classifier
+    return layer
 
 
 def decode(
@@ -91,6 +98,7 @@ adapter = Adapter(
     classes=tagging.classes,
     encode=encode,
     model=model,
+    head=head,
     decode=decode,
     scorer="entities",
     headline="entity_f1",

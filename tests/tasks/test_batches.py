@@ -41,4 +41,7 @@ def test_padding_is_masked_and_ignored() -> None:
     tensors = collate(windows, pad_id=0, device=torch.device("cpu"))
     assert tensors["input_ids"].tolist() == [[5, 6, 7], [5, 0, 0]]
     assert tensors["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert tensors["labels"].tolist() == [[IGNORED, 2, IGNORED], [1, IGNORED, IGNORED]]
+    assert tensors["answered"].tolist() == [1, 3]
+    assert tensors["targets"].tolist() == [2, 1]
+    assert tensors["padded"] is True
+    assert collate(windows[:1], pad_id=0, device=torch.device("cpu"))["padded"] is False

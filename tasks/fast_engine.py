@@ -1,0 +1,239 @@
+"""The fast path of training: BERT and RoBERTa encoders with linear cost per real sub-word and no wasted work.
+
+Against the plain path (the model's own forward under autocast, torch's AdamW) it casts each weight once per step,
+draws dropout from eight random bits per unit, writes gradients into one vector that AdamW updates in one pass, and
+trains only the embedding rows that the data can change. The others get the weight decay that AdamW would give them, in
+one product.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.compute import Machine
+from tasks.fast_layers import Embedding, EncoderLayer, LayerWeights, Masks, Shape
+from tasks.flat import Entry, FlatAdamW
+
+FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
+GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
+BYTES = 256  # dropout is drawn in 256ths
+
+
+def unfit(model: Any) -> str | None:
+    """Why the fast path cannot train this model, or None if it can."""
+    config = model.config
+    if config.model_type not in FAMILIES:
+        return f"it knows {', '.join(FAMILIES)}, not {config.model_type}"
+    if getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
+        return "the model is a decoder"
+    if getattr(config, "position_embedding_type", "absolute") != "absolute":
+        return f"positions are {config.position_embedding_type}"
+    if config.hidden_act not in GELU:
+        return f"the activation is {config.hidden_act}"
+    return None
+
+
+class FastEngine:
+    """An encoder with a head on its way through training.
+
+    The model's own modules are only written to by `sync`; between two calls they hold the weights of the last one.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        head: torch.nn.Module,
+        used_ids: Iterable[int],
+        longest: int,
+        *,
+        machine: Machine,
+        weight_decay: float,
+        dropout: float,
+        attention_dropout: float,
+        seed: int,
+    ) -> None:
+        """Take over the weights of ``model``.
+
+        Args:
+            model: a transformers model that `unfit` has nothing against.
+            head: the part of it that reads the hidden states.
+            used_ids: sub-word ids of the training data, padding among them.
+            longest: sub-words of the longest window.
+        """
+        device = machine.device
+        work_type = torch.bfloat16 if machine.bf16 else torch.float32
+        self.model, self.head, self.device = model, head, device
+        self.dropout, self.attention_dropout, self.seed = dropout, attention_dropout, seed
+        self.weight_decay = weight_decay
+        base = model.base_model
+        config = model.config
+        table = base.embeddings
+        self._rows = torch.tensor(sorted(set(used_ids)), device=device)
+        self._compact = torch.zeros(config.vocab_size, dtype=torch.long, device=device)
+        self._compact[self._rows] = torch.arange(len(self._rows), device=device)
+        first = config.pad_token_id + 1 if config.model_type != "bert" else 0
+        self._positions = slice(first, first + longest)
+        self._heads, self._hidden = config.num_attention_heads, config.hidden_size
+        self._epsilon, self._gelu = config.layer_norm_eps, GELU[config.hidden_act]
+        self._kept_share = 1.0  # what weight decay left of the embedding rows that are not trained
+        entries = [
+            Entry("words", table.word_embeddings.weight[self._rows], True, 1.0, False),
+            Entry("positions", table.position_embeddings.weight[self._positions], True, 1.0, False),
+            Entry("kind", table.token_type_embeddings.weight[0], True, 1.0, False),
+            Entry("norm", table.LayerNorm.weight, False, 1.0, False),
+            Entry("norm_bias", table.LayerNorm.bias, False, 1.0, False),
+        ]
+        self._layers = [_parts(layer) for layer in base.encoder.layer]
+        for number, layer in enumerate(self._layers):
+            for name, tensors in layer.items():
+                matrix = tensors[0].ndim > 1
+                value = torch.cat([tensor.detach() for tensor in tensors])
+                entries.append(Entry(f"{number}.{name}", value, matrix, 1.0, "norm" not in name))
+        self._head_names = []
+        for name, parameter in head.named_parameters():
+            self._head_names.append(name)
+            entries.append(Entry(f"head.{name}", parameter, parameter.ndim > 1, 1.0, False))
+        self.flat = FlatAdamW(entries, work_type, weight_decay=weight_decay, device=device)
+        self._weights = [self._layer_weights(number) for number in range(len(self._layers))]
+        self._embedding_gradients = {
+            name: self.flat.gradients[name] for name in ("words", "positions", "kind", "norm", "norm_bias")
+        }
+        self._anchor = torch.zeros((), device=device, requires_grad=True)
+        self._generator = torch.Generator(device=device)
+        self._work_type = work_type
+        for name, parameter in head.named_parameters():  # the head trains in place
+            parameter.data = self.flat.views[f"head.{name}"]
+            parameter.grad = self.flat.gradients[f"head.{name}"]
+        head.to(device)
+
+    def step(
+        self,
+        batches: list[dict[str, Any]],
+        loss: Callable[[Tensor, Tensor], Tensor],
+        *,
+        number: int,
+        rate: float,
+        max_norm: float,
+    ) -> Tensor:
+        """One optimizer step over one or several batches; returns the summed loss, shape ().
+
+        Args:
+            batches: as tasks.batches.collate makes them.
+            loss: ``(logits, targets) -> ()``, this batch's share of the step's loss; logits are float32 (n, classes).
+            number: of the step, from 0; with the seed it decides all randomness.
+            rate: learning rate.
+            max_norm: of the gradient.
+        """
+        self._generator.manual_seed((self.seed * 1_000_003 + number) % 2**63)
+        total = torch.zeros((), device=self.device)
+        summed = None
+        for batch in batches:
+            for name in self._head_names:
+                self.flat.gradients[f"head.{name}"].zero_()
+            hidden = self._forward(batch)
+            value = loss(self.head(hidden[batch["answered"]]).float(), batch["targets"])
+            value.backward()
+            self.flat.collect()
+            total += value.detach()
+            if len(batches) > 1:
+                summed = self.flat.gradient.clone() if summed is None else summed.add_(self.flat.gradient)
+        if summed is not None:
+            self.flat.gradient.copy_(summed)
+        self.flat.step(rate, max_norm)
+        self._kept_share *= 1 - rate * self.weight_decay
+        return total
+
+    def sync(self) -> Any:
+        """Write the trained weights into the model and return it."""
+        masters = self.flat.masters()
+        table = self.model.base_model.embeddings
+        with torch.no_grad():
+            words = table.word_embeddings.weight
+            words.mul_(self._kept_share)
+            words[self._rows] = masters["words"]
+            rest = table.position_embeddings.weight
+            rest.mul_(self._kept_share)
+            rest[self._positions] = masters["positions"]
+            table.token_type_embeddings.weight[1:] *= self._kept_share
+            table.token_type_embeddings.weight[0] = masters["kind"]
+            table.LayerNorm.weight.copy_(masters["norm"])
+            table.LayerNorm.bias.copy_(masters["norm_bias"])
+            for number, layer in enumerate(self._layers):
+                for name, tensors in layer.items():
+                    for tensor, value in zip(tensors, masters[f"{number}.{name}"].chunk(len(tensors)), strict=True):
+                        tensor.copy_(value)
+        self._kept_share = 1.0
+        return self.model
+
+    def _forward(self, batch: dict[str, Any]) -> Tensor:
+        """Hidden states of the last layer after dropout, shape (T, H), float32."""
+        ids = batch["input_ids"]
+        count, length = ids.shape
+        rows = count * length
+        shape = Shape(count, length, self._heads, self._epsilon, self._gelu)
+        views = self.flat.views
+        embedding = (views[name] for name in ("words", "positions", "kind", "norm", "norm_bias"))
+        hidden: Tensor = Embedding.apply(  # type: ignore[no-untyped-call]
+            self._anchor, self._compact[ids], *embedding, self._embedding_gradients, self._epsilon
+        )
+        masks = iter(self._dropout_masks(rows, 2 * len(self._layers) + 2))
+        attention = iter(self._attention_masks(count * self._heads, length))
+        bias = None
+        if batch["padded"]:
+            away = (1 - batch["attention_mask"]).to(self._work_type) * torch.finfo(self._work_type).min / 2
+            bias = away[:, None, None, :].expand(-1, self._heads, 1, -1).reshape(-1, 1, length)
+        hidden = _dropped(hidden, next(masks))
+        for weights in self._weights:
+            drop = Masks(next(masks), next(masks), next(attention))
+            hidden = EncoderLayer.apply(hidden, weights, bias, drop, shape)  # type: ignore[no-untyped-call]
+        return _dropped(hidden, next(masks))
+
+    def _dropout_masks(self, rows: int, count: int) -> list[Tensor | None]:
+        drawn = self._draw(self.dropout, (count, rows, self._hidden))
+        return [None] * count if drawn is None else list(drawn.unbind(0))
+
+    def _attention_masks(self, rows: int, length: int) -> list[Tensor | None]:
+        drawn = self._draw(self.attention_dropout, (len(self._layers), rows, length, length))
+        return [None] * len(self._layers) if drawn is None else list(drawn.unbind(0))
+
+    def _draw(self, share: float, shape: tuple[int, ...]) -> Tensor | None:
+        """Zeros with probability ``share``, rounded to 256ths, and the inverse of what is kept elsewhere."""
+        limit = round(share * BYTES)
+        if limit == 0:
+            return None
+        numbers = torch.empty(math.prod(shape) // 8 + 1, dtype=torch.long, device=self.device)
+        numbers.random_(-(2**63), None, generator=self._generator)  # all 64 bits, eight units each
+        kept = numbers.view(torch.uint8)[: math.prod(shape)] >= limit
+        return kept.to(self._work_type).mul_(BYTES / max(BYTES - limit, 1)).view(shape)
+
+    def _layer_weights(self, number: int) -> LayerWeights:
+        names = list(self._layers[number])
+        views = {name: self.flat.views[f"{number}.{name}"] for name in names}
+        return LayerWeights(**views, grads={name: self.flat.gradients[f"{number}.{name}"] for name in names})
+
+
+def _dropped(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    return hidden if mask is None else hidden * mask
+
+
+def _parts(layer: Any) -> dict[str, list[Tensor]]:
+    """The tensors of a transformers layer under the names of LayerWeights; several are laid above one another."""
+    attention, output = layer.attention, layer.output
+    projections = [attention.self.query, attention.self.key, attention.self.value]
+    return {
+        "qkv": [linear.weight for linear in projections],
+        "qkv_bias": [linear.bias for linear in projections],
+        "out": [attention.output.dense.weight],
+        "out_bias": [attention.output.dense.bias],
+        "norm1": [attention.output.LayerNorm.weight],
+        "norm1_bias": [attention.output.LayerNorm.bias],
+        "up": [layer.intermediate.dense.weight],
+        "up_bias": [layer.intermediate.dense.bias],
+        "down": [output.dense.weight],
+        "down_bias": [output.dense.bias],
+        "norm2": [output.LayerNorm.weight],
+        "norm2_bias": [output.LayerNorm.bias],
+    }

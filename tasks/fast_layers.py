@@ -1,0 +1,195 @@
+"""The layers of a BERT-like encoder with backward passes of their own: what the fast path computes, and nothing else.
+
+Shapes: B sentences padded to L sub-words each, T = B * L rows, H hidden units, h heads, d = H / h. The residual stream
+and the layer norms are float32, the matrix products are in the work type (bfloat16 or float32), as under autocast.
+Vaswani et al. 2017 with post-layer-norm and GELU, as in BERT (Devlin et al. 2019).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """Weights of one layer in the work type (matrices, biases) and float32 (norms), and where their gradients go.
+
+    ``qkv`` is (3H, H): query, key and value above one another. ``grads`` has the same names and shapes; backward
+    overwrites them.
+    """
+
+    qkv: Tensor
+    qkv_bias: Tensor
+    out: Tensor
+    out_bias: Tensor
+    norm1: Tensor
+    norm1_bias: Tensor
+    up: Tensor
+    up_bias: Tensor
+    down: Tensor
+    down_bias: Tensor
+    norm2: Tensor
+    norm2_bias: Tensor
+    grads: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a layer must know beside its weights: sentences, sub-words, heads, epsilon of the norms, form of GELU."""
+
+    batch: int
+    length: int
+    heads: int
+    epsilon: float
+    gelu: str
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Scaled dropout masks of one layer in the work type, None for no dropout: (T, H), (T, H), (B * h, L, L)."""
+
+    first: Tensor | None
+    second: Tensor | None
+    attention: Tensor | None
+
+
+class EncoderLayer(torch.autograd.Function):
+    """One layer: (T, H) float32 to (T, H) float32."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: LayerWeights, bias: Tensor | None, masks: Masks, shape: Shape) -> Tensor:
+        """``bias``: (B * h, 1, L) in the work type, far below 0 at padding; None where nothing is padded."""
+        b, length, h = shape.batch, shape.length, shape.heads
+        hidden = x.shape[1]
+        d = hidden // h
+        work = w.qkv.dtype
+        xw = x.to(work)
+        qkv = aten.linear(xw, w.qkv, w.qkv_bias)
+        q, k, v = qkv.view(b, length, 3, h, d).permute(2, 0, 3, 1, 4).reshape(3, b * h, length, d).unbind(0)
+        scale = 1 / math.sqrt(d)
+        if bias is None:
+            scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
+        else:
+            scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
+        p = torch.softmax(scores, -1, dtype=torch.float32).to(work)
+        kept = p if masks.attention is None else p * masks.attention
+        c = torch.bmm(kept, v).view(b, h, length, d).transpose(1, 2).reshape(b * length, hidden)
+        o = aten.linear(c, w.out, w.out_bias)
+        if masks.first is not None:
+            o.mul_(masks.first)
+        r1 = x + o
+        y, mean1, rstd1 = aten.native_layer_norm(r1, [hidden], w.norm1, w.norm1_bias, shape.epsilon)
+        yw = y.to(work)
+        u = aten.linear(yw, w.up, w.up_bias)
+        a = aten.gelu(u, approximate=shape.gelu)
+        z = aten.linear(a, w.down, w.down_bias)
+        if masks.second is not None:
+            z.mul_(masks.second)
+        r2 = y + z
+        out, mean2, rstd2 = aten.native_layer_norm(r2, [hidden], w.norm2, w.norm2_bias, shape.epsilon)
+        ctx.held = (xw, q, k, v, p, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2)
+        ctx.w, ctx.masks, ctx.shape = w, masks, shape
+        result: Tensor = out
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        xw, q, k, v, p, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2 = ctx.held
+        w, masks, shape = ctx.w, ctx.masks, ctx.shape
+        ctx.held = None
+        g = w.grads
+        b, length, h = shape.batch, shape.length, shape.heads
+        hidden = xw.shape[1]
+        d = hidden // h
+        work = w.qkv.dtype
+        g_r2 = _norm_backward(gradient, r2, mean2, rstd2, w.norm2, w.norm2_bias, g["norm2"], g["norm2_bias"])
+        g_z = g_r2.to(work) if masks.second is None else masks.second * g_r2.to(work)
+        g_a = _linear_backward(g_z, a, w.down, g["down"], g["down_bias"])
+        g_u = aten.gelu_backward(g_a, u, approximate=shape.gelu)
+        g_y = g_r2 + _linear_backward(g_u, yw, w.up, g["up"], g["up_bias"])
+        g_r1 = _norm_backward(g_y, r1, mean1, rstd1, w.norm1, w.norm1_bias, g["norm1"], g["norm1_bias"])
+        g_o = g_r1.to(work) if masks.first is None else masks.first * g_r1.to(work)
+        g_c = _linear_backward(g_o, c, w.out, g["out"], g["out_bias"])
+        g_c = g_c.view(b, length, h, d).transpose(1, 2).reshape(b * h, length, d)
+        kept = p if masks.attention is None else p * masks.attention
+        g_v = torch.bmm(kept.transpose(1, 2), g_c)
+        g_p = torch.bmm(g_c, v.transpose(1, 2))
+        if masks.attention is not None:
+            g_p.mul_(masks.attention)
+        g_s = aten._softmax_backward_data(g_p.float(), p.float(), -1, torch.float32)
+        g_s = g_s.mul_(1 / math.sqrt(d)).to(work)
+        g_qkv = torch.stack((torch.bmm(g_s, k), torch.bmm(g_s.transpose(1, 2), q), g_v))
+        g_qkv = g_qkv.view(3, b, h, length, d).permute(1, 3, 0, 2, 4).reshape(b * length, 3 * hidden)
+        g_x = g_r1 + _linear_backward(g_qkv, xw, w.qkv, g["qkv"], g["qkv_bias"])
+        return g_x, None, None, None, None
+
+
+class Embedding(torch.autograd.Function):
+    """Sum of word, position and type embeddings, then a layer norm: (B, L) ids to (T, H) float32."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        anchor: Tensor,  # noqa: ARG004
+        ids: Tensor,
+        words: Tensor,
+        positions: Tensor,
+        kind: Tensor,
+        norm: Tensor,
+        norm_bias: Tensor,
+        grads: dict[str, Tensor],
+        epsilon: float,
+    ) -> Tensor:
+        """``anchor`` is any tensor that requires a gradient: without one autograd would not come here."""
+        batch, length = ids.shape
+        flat = ids.flatten()
+        total = words[flat].view(batch, length, -1) + (positions[:length] + kind)
+        total = total.flatten(0, 1)
+        out, mean, rstd = aten.native_layer_norm(total, [total.shape[1]], norm, norm_bias, epsilon)
+        ctx.held = (flat, total, mean, rstd, norm, norm_bias)
+        ctx.grads, ctx.shape = grads, (batch, length)
+        result: Tensor = out
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, ...]:
+        flat, total, mean, rstd, norm, norm_bias = ctx.held
+        ctx.held = None
+        batch, length = ctx.shape
+        g = ctx.grads
+        g_total = _norm_backward(gradient, total, mean, rstd, norm, norm_bias, g["norm"], g["norm_bias"])
+        g["words"].zero_().index_add_(0, flat, g_total)
+        by_position = g_total.view(batch, length, -1).sum(0)
+        g["positions"].zero_()[:length] = by_position
+        torch.sum(by_position, 0, out=g["kind"])
+        return (None,) * 9
+
+
+def _linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor, g_bias: Tensor) -> Tensor:
+    """Write the gradients of ``x @ weight.T + bias`` for weight and bias; return the one for x."""
+    torch.mm(gradient.t(), x, out=g_weight)
+    torch.sum(gradient, 0, out=g_bias)
+    return gradient @ weight
+
+
+def _norm_backward(
+    gradient: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    g_weight: Tensor,
+    g_bias: Tensor,
+) -> Tensor:
+    g_x, g_w, g_b = aten.native_layer_norm_backward(
+        gradient.contiguous(), x, [x.shape[1]], mean, rstd, weight, bias, [True, True, True]
+    )
+    g_weight.copy_(g_w)
+    g_bias.copy_(g_b)
+    return g_x  # type: ignore[no-any-return]

@@ -1,0 +1,81 @@
+"""The plain path of training: any encoder of transformers, its own forward pass, accelerate and torch's AdamW."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.compute import Machine
+
+
+class PlainEngine:
+    """An encoder with a head on its way through training, changed in place."""
+
+    def __init__(
+        self,
+        model: Any,
+        head: torch.nn.Module,
+        *,
+        machine: Machine,
+        weight_decay: float,
+        dropout: float,
+        seed: int,
+    ) -> None:
+        from accelerate import Accelerator
+
+        self.seed, self.dropout = seed, dropout
+        precision = "bf16" if machine.bf16 else "no"
+        self._accelerator = Accelerator(mixed_precision=precision, cpu=machine.device.type == "cpu")
+        model.to(machine.device)
+        groups = parameter_groups(model, weight_decay)
+        optimizer = torch.optim.AdamW(groups, lr=0.0, fused=machine.device.type != "mps")
+        self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
+        self._head = head
+
+    def step(
+        self,
+        batches: list[dict[str, Any]],
+        loss: Callable[[Tensor, Tensor], Tensor],
+        *,
+        number: int,
+        rate: float,
+        max_norm: float,
+    ) -> Tensor:
+        """One optimizer step over one or several batches; the arguments are those of FastEngine.step."""
+        torch.manual_seed((self.seed * 1_000_003 + number) % 2**63)
+        self._model.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        total = torch.zeros((), device=self._accelerator.device)
+        base = self.model.base_model
+        for batch in batches:
+            with self._accelerator.autocast():
+                hidden = base(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+                answered = hidden.flatten(0, 1)[batch["answered"]]
+                logits = self._head(torch.nn.functional.dropout(answered, self.dropout))
+            value = loss(logits.float(), batch["targets"])
+            self._accelerator.backward(value)
+            total += value.detach()
+        self._accelerator.clip_grad_norm_(self._model.parameters(), max_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return total
+
+    @property
+    def model(self) -> Any:
+        """The model without accelerate's wrapping."""
+        return self._accelerator.unwrap_model(self._model)
+
+    def sync(self) -> Any:
+        """The model, whose weights are always the newest."""
+        return self.model
+
+
+def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters with decay (matrices) and without (biases and norms, which have one dimension)."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]

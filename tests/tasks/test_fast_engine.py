@@ -1,0 +1,187 @@
+"""The fast path computes what the model's own forward, autograd and torch's AdamW compute."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForTokenClassification, DistilBertConfig
+
+from tasks.adapters import Encoded
+from tasks.batches import collate
+from tasks.compute import Machine
+from tasks.encoding import encode_words
+from tasks.fast_engine import FastEngine, _parts, unfit
+from tasks.finetune import set_dropout
+from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
+from tasks.plain_engine import parameter_groups
+from tasks.training import mean_cross_entropy
+
+CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
+BF16 = Machine(torch.device("cpu"), bf16=True, description="cpu, bf16")
+SENTENCES = [
+    ["Angela", "Merkel", "visited", "Toyota", "in", "Nagoya"],
+    ["the", "unbelievable", "harbourmaster", "of", "Graz"],
+    ["Graz"],
+    ["Kestrel", "Freight", "moves", "boxes"],
+]
+LABELS = [[1, 2, 0, 1, 0, 1], [0, 0, 0, 0, 1], [1], [1, 2, 0, 0]]
+FOLDERS = ["bert_folder", "roberta_folder", "embedded"]
+
+
+def setting(name: str, request: pytest.FixtureRequest) -> tuple[Any, list[Encoded], int]:
+    """A model without dropout, windows and the padding id."""
+    folder = resolve(EMBEDDED, "embedded")[0] if name == "embedded" else str(request.getfixturevalue(name))
+    tokenizer = load_tokenizer(folder, {})
+    windows = encode_words(SENTENCES, LABELS, tokenizer, max_length=48, overlap=4)
+    torch.manual_seed(0)
+    model = load_model(AutoModelForTokenClassification, folder, {}, num_labels=3, attn_implementation="eager")
+    set_dropout(model.config, model, 0.0, 0.0)
+    return model.train(), windows, tokenizer.pad_token_id
+
+
+def engine_of(model: Any, windows: list[Encoded], pad: int, machine: Machine = CPU, **changes: Any) -> FastEngine:
+    used = {pad}.union(*(window.input_ids for window in windows))
+    longest = max(len(window.input_ids) for window in windows)
+    options = {"weight_decay": 0.01, "dropout": 0.0, "attention_dropout": 0.0, "seed": 1} | changes
+    return FastEngine(model, model.classifier, used, longest, machine=machine, **options)
+
+
+def plain_loss(model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    answered = logits.flatten(0, 1)[batch["answered"]]
+    return answered, mean_cross_entropy(answered, batch["targets"], len(answered))
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_logits_and_gradients_equal_the_plain_padded_model(name: str, request: pytest.FixtureRequest) -> None:
+    model, windows, pad = setting(name, request)
+    batch = collate(windows, pad_id=pad, device=CPU.device)
+    assert batch["padded"]
+    logits, loss = plain_loss(model, batch)
+    loss.backward()
+    expected = {
+        key: parameter.grad.clone() for key, parameter in model.named_parameters() if parameter.grad is not None
+    }
+    engine = engine_of(model, windows, pad)
+    own = engine.head(engine._forward(batch)[batch["answered"]])
+    assert torch.allclose(own, logits, atol=1e-5)
+    model.classifier.zero_grad(set_to_none=False)
+    mean_cross_entropy(own, batch["targets"], len(own)).backward()
+    engine.flat.collect()
+    found = engine.flat.gradients
+    names = {id(parameter): key for key, parameter in model.named_parameters()}
+    compared = 0
+    for number, layer in enumerate(model.base_model.encoder.layer):
+        for part, tensors in _parts(layer).items():
+            whole = torch.cat([expected[names[id(tensor)]] for tensor in tensors])
+            assert torch.allclose(found[f"{number}.{part}"], whole, atol=1e-5), (number, part)
+            compared += 1
+    assert compared == 12 * model.config.num_hidden_layers
+    prefix = f"{model.base_model_prefix}.embeddings"
+    words = expected[f"{prefix}.word_embeddings.weight"]
+    rows = sorted({pad}.union(*(window.input_ids for window in windows)))
+    used = words[rows]
+    used[rows.index(pad)] = found["words"][rows.index(pad)]  # torch leaves the padding row out, which no loss reaches
+    assert torch.allclose(found["words"], used, atol=1e-5)
+    positions = expected[f"{prefix}.position_embeddings.weight"][engine._positions]
+    assert torch.allclose(found["positions"], positions, atol=1e-5)
+    assert torch.allclose(found["kind"], expected[f"{prefix}.token_type_embeddings.weight"][0], atol=1e-5)
+    assert torch.allclose(found["head.weight"], expected["classifier.weight"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert_folder", "roberta_folder"])
+def test_steps_equal_those_of_torch(name: str, request: pytest.FixtureRequest) -> None:
+    model, windows, pad = setting(name, request)
+    other, _, _ = setting(name, request)
+    batch = collate(windows, pad_id=pad, device=CPU.device)
+    engine = engine_of(other, windows, pad)
+    optimizer = torch.optim.AdamW(parameter_groups(model, 0.01), lr=1e-3)
+    for number in range(4):
+        _, loss = plain_loss(model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+        optimizer.zero_grad()
+        own = engine.step([batch], mean, number=number, rate=1e-3, max_norm=0.5)
+        assert own.item() == pytest.approx(loss.item(), abs=1e-5)
+    synced = engine.sync().state_dict()
+    for key, value in model.state_dict().items():
+        assert torch.allclose(synced[key], value, atol=2e-4), key  # Adam divides tiny gradients by their own size
+
+
+def mean(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return mean_cross_entropy(logits, targets, len(targets))
+
+
+def test_two_batches_make_the_step_of_one(request: pytest.FixtureRequest) -> None:
+    gradients = []
+    for parts in (slice(0, 4),), (slice(0, 2), slice(2, 4)):
+        model, windows, pad = setting("bert_folder", request)
+        engine = engine_of(model, windows, pad)
+        batches = [collate(windows[part], pad_id=pad, device=CPU.device) for part in parts]
+        engine.step(batches, lambda x, y: mean_cross_entropy(x, y, 16), number=0, rate=0.0, max_norm=1e9)
+        gradients.append(engine.flat.gradient.clone())
+    assert gradients[0].abs().max() > 1e-3
+    assert torch.allclose(gradients[0], gradients[1], atol=1e-6)
+
+
+def test_rows_that_are_not_in_the_data_only_decay(request: pytest.FixtureRequest) -> None:
+    model, windows, pad = setting("bert_folder", request)
+    before = model.base_model.embeddings.word_embeddings.weight.clone()
+    engine = engine_of(model, windows, pad)
+    for number in range(3):
+        engine.step([collate(windows, pad_id=pad, device=CPU.device)], mean, number=number, rate=0.1, max_norm=1.0)
+    after = engine.sync().base_model.embeddings.word_embeddings.weight
+    unused = [row for row in range(len(before)) if row not in engine._rows.tolist()]
+    assert len(unused) > 10
+    assert torch.allclose(after[unused], before[unused] * (1 - 0.1 * 0.01) ** 3, atol=1e-6)
+    assert not torch.allclose(after[engine._rows], before[engine._rows], atol=1e-3)
+
+
+def test_bfloat16_stays_close(request: pytest.FixtureRequest) -> None:
+    losses = []
+    for machine in (CPU, BF16):
+        model, windows, pad = setting("embedded", request)
+        engine = engine_of(model, windows, pad, machine)
+        batch = collate(windows, pad_id=pad, device=CPU.device)
+        losses.append([engine.step([batch], mean, number=n, rate=1e-4, max_norm=1.0).item() for n in range(5)])
+    assert losses[1] == pytest.approx(losses[0], rel=0.03)
+    assert losses[1] != losses[0]
+
+
+def test_dropout_has_its_share_and_follows_from_seed_and_step(request: pytest.FixtureRequest) -> None:
+    model, windows, pad = setting("bert_folder", request)
+    engine = engine_of(model, windows, pad, dropout=0.25)
+    engine._generator.manual_seed(5)
+    mask = engine._draw(0.25, (400, 500))
+    assert mask is not None
+    assert sorted(mask.unique().tolist()) == pytest.approx([0.0, 4 / 3])
+    assert (mask == 0).float().mean().item() == pytest.approx(0.25, abs=0.005)
+    assert (mask == 0).float().mean(0).std().item() == pytest.approx((0.25 * 0.75 / 400) ** 0.5, rel=0.15)
+    engine._generator.manual_seed(5)
+    assert torch.equal(mask, engine._draw(0.25, (400, 500)))
+    assert engine._draw(0.0, (4, 5)) is None
+
+
+def test_dropout_changes_the_loss_and_so_does_that_of_attention(request: pytest.FixtureRequest) -> None:
+    losses = {}
+    for dropout, attention in (0.0, 0.0), (0.3, 0.0), (0.0, 0.3):
+        model, windows, pad = setting("bert_folder", request)
+        engine = engine_of(model, windows, pad, dropout=dropout, attention_dropout=attention)
+        batch = collate(windows, pad_id=pad, device=CPU.device)
+        losses[dropout, attention] = engine.step([batch], mean, number=0, rate=0.0, max_norm=1.0).item()
+    assert len(set(losses.values())) == 3
+
+
+def test_other_models_are_refused_with_the_reason(bert_folder: Path) -> None:
+    model = load_model(AutoModelForTokenClassification, str(bert_folder), {}, num_labels=3)
+    assert unfit(model) is None
+    model.config.hidden_act = "relu"
+    assert unfit(model) == "the activation is relu"
+    model.config.is_decoder = True
+    assert unfit(model) == "the model is a decoder"
+    distilled = AutoModelForTokenClassification.from_config(
+        DistilBertConfig(vocab_size=50, dim=32, hidden_dim=64, n_heads=4, n_layers=1)
+    )
+    assert unfit(distilled) == "it knows bert, roberta, xlm-roberta, camembert, not distilbert"
