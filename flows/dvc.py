@@ -59,6 +59,9 @@ class Heard:
 
     def line(self, text: str) -> bool:
         """Take in one line; True when it is the stage's own and not DVC's."""
+        said, error, rest = text.partition("ERROR: failed to reproduce '")
+        if error and said.strip():  # the stage ended in the middle of a line
+            return self.line(said) | self.line(error + rest)
         plain = text.strip()
         if plain == f"Running stage '{self.stage}':":
             self.verdict, self.started = Verdict.RAN, True
@@ -90,10 +93,19 @@ class Heard:
         if self.started:
             exited = re.search(r"exited with (-?\d+)", " ".join(self.dvc))
             last = f": {self.tail[-1]}" if self.tail else ""
-            return f"its command failed{f' with exit code {exited[1]}' if exited else ''}{last}"
+            return f"its command {_ending(int(exited[1]) if exited else 1)}{last}"
         said = " ".join(self.dvc)
         said = said[said.rfind("ERROR:") :].removeprefix("ERROR:").strip() if "ERROR:" in said else said
         return said.removeprefix(f"failed to reproduce '{self.stage}':").strip() or f"dvc ended with {code}"
+
+
+def _ending(code: int) -> str:
+    """How a command ended that left ``code``: negative or above 128 is a signal (the shell's way to say it)."""
+    number = -code if code < 0 else code - 128
+    if number not in {*signal.valid_signals()}:
+        return f"failed with exit code {code}"
+    memory = ", as the system does when memory runs out" if number == signal.SIGKILL else ""
+    return f"was ended by {signal.Signals(number).name}{memory}"
 
 
 def clean(ordered: list[Stage]) -> bool:

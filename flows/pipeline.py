@@ -8,11 +8,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows import watcher as watchers  # the module, as Prefect pickles these functions and no ContextVar can be
 from flows.alone import alone
 from flows.artifacts import progress_bar, show_results
 from flows.dag import select, stages
 from flows.dvc import DELAYS, Busy, Verdict, reproduce
-from flows.watcher import WATCHER
 
 STATES = {Verdict.RAN: "Ran", Verdict.RESTORED: "Restored", Verdict.UNCHANGED: "Unchanged"}
 
@@ -34,7 +34,7 @@ def _busy(_task: Any, _run: Any, state: State[Any]) -> bool:
 def stage(name: str, force: bool) -> State[str]:
     """Bring one stage up to date; its verdict is the name of the state, its output goes to the run's log."""
     this = {stage.name: stage for stage in stages()}[name]
-    watcher, log = WATCHER.get(), get_run_logger()
+    watcher, log = watchers.WATCHER.get(), get_run_logger()
     bar = progress_bar(name, log.warning)
     started = time.monotonic()
     watcher.started(this)

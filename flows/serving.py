@@ -1,9 +1,13 @@
 """The flow on a schedule: served by this process against a running Prefect server."""
 
+import asyncio
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
@@ -39,12 +43,26 @@ def serve(name: str, schedule: CronSchedule | IntervalSchedule, url: str) -> Non
     os.environ["HONE_STARTER"] = str(os.getpid())
     os.environ["PREFECT_API_URL"] = url
     with temporary_settings({PREFECT_API_URL: url}):
-        pipeline.serve(
+        runner = Runner(name=name, limit=1, pause_on_shutdown=False)
+        runner.add_flow(
+            pipeline,
             name=name,
             schedules=[schedule],
             description=str(Path.cwd()),
-            limit=1,
-            pause_on_shutdown=False,
-            print_starting_message=False,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
+        # Prefect's own answer to SIGTERM forgets to await its clean-up; what it does on Ctrl-C is right.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        setattr(runner, "handle_sigterm", _leave)  # noqa: B010
+        with suppress(KeyboardInterrupt):
+            asyncio.run(runner.start())
+
+
+def _leave(*_: object) -> None:
+    """Do what Ctrl-C does in a terminal, where the run that is at work gets the signal too."""
+    import psutil
+
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            child.terminate()
+    signal.raise_signal(signal.SIGINT)

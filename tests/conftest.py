@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,16 @@ def gone(pid: int, patience: float = 5) -> bool:
     return False
 
 
+def processes(folder: Path, words: str) -> list[psutil.Process]:
+    """The processes at work in ``folder`` with ``words`` in their command line."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(folder) and words in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
 @dataclass(frozen=True)
 class Toy:
     """The folder of a toy project and how to run things in it."""
@@ -196,6 +207,10 @@ class Toy:
     def stage_is_gone(self, patience: float = 5) -> bool:
         """Whether the process of the last stage ends within ``patience`` seconds; a zombie has ended."""
         return gone(int(self.read("running.pid")), patience)
+
+    def server_is_gone(self, patience: float = 10) -> bool:
+        """Whether no temporary server of this project is left within ``patience`` seconds."""
+        return all(gone(process.pid, patience) for process in processes(self.folder, "flows.server"))
 
     def read(self, path: str) -> str:
         """The text of a file of the project."""

@@ -147,6 +147,25 @@ def test_the_problem_without_words_of_the_stage() -> None:
     assert heard.problem(255) == "no space left"
 
 
+@pytest.mark.parametrize(
+    ("exited", "ending"),
+    [
+        ("-15", "was ended by SIGTERM"),
+        ("137", "was ended by SIGKILL, as the system does when memory runs out"),
+        ("2", "failed with exit code 2"),
+    ],
+)
+def test_a_stage_that_ends_in_the_middle_of_a_line(exited: str, ending: str) -> None:
+    heard = Heard("a")
+    for text in (
+        "Running stage 'a':",
+        "> c",
+        f"14% doneERROR: failed to reproduce 'a': failed to run: c, exited with {exited}",
+    ):
+        heard.line(text)
+    assert heard.problem(255) == f"its command {ending}: 14% done"
+
+
 def test_dvc_is_never_shadowed_by_a_folder_of_the_project(inside: Any) -> None:
     (inside.folder / "dvc").mkdir()
     (inside.folder / "dvc/__init__.py").write_text("raise SystemExit('shadowed')")
