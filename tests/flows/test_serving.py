@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 SERVER = "import sys; from hone.server import server; server(int(sys.argv[1]))"
 SCHEDULE = "from hone.schedule import schedule; raise SystemExit(schedule(None, 2, 'often', None))"
