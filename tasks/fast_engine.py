@@ -78,7 +78,15 @@ class FastEngine:
         self._positions = slice(first, first + longest)
         self._heads, self._hidden = config.num_attention_heads, config.hidden_size
         self._epsilon, self._gelu = config.layer_norm_eps, GELU[config.hidden_act]
-        self._kept_share = 1.0  # what weight decay left of the embedding rows that are not trained
+        self._kept_share = 1.0  # what weight decay has left of the embedding rows that are not trained
+        self._untrained = [
+            (weight, weight.detach().clone())
+            for weight in (
+                table.word_embeddings.weight,
+                table.position_embeddings.weight,
+                table.token_type_embeddings.weight,
+            )
+        ]
         entries = [
             Entry("words", table.word_embeddings.weight[self._rows], True, 1.0, False),
             Entry("positions", table.position_embeddings.weight[self._positions], True, 1.0, False),
@@ -151,13 +159,10 @@ class FastEngine:
         masters = self.flat.masters()
         table = self.model.base_model.embeddings
         with torch.no_grad():
-            words = table.word_embeddings.weight
-            words.mul_(self._kept_share)
-            words[self._rows] = masters["words"]
-            rest = table.position_embeddings.weight
-            rest.mul_(self._kept_share)
-            rest[self._positions] = masters["positions"]
-            table.token_type_embeddings.weight[1:] *= self._kept_share
+            for weight, start in self._untrained:  # from the first values, so that no rounding adds up
+                torch.mul(start, self._kept_share, out=weight.detach())
+            table.word_embeddings.weight[self._rows] = masters["words"]
+            table.position_embeddings.weight[self._positions] = masters["positions"]
             table.token_type_embeddings.weight[0] = masters["kind"]
             table.LayerNorm.weight.copy_(masters["norm"])
             table.LayerNorm.bias.copy_(masters["norm_bias"])
@@ -165,8 +170,26 @@ class FastEngine:
                 for name, tensors in layer.items():
                     for tensor, value in zip(tensors, masters[f"{number}.{name}"].chunk(len(tensors)), strict=True):
                         tensor.copy_(value)
-        self._kept_share = 1.0
         return self.model
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of all that `sync` writes, shape (N,) and ()."""
+        share = torch.tensor(self._kept_share, dtype=torch.float64)
+        return {"master": self.flat.master.clone(), "kept_share": share}
+
+    def set_weights(self, weights: dict[str, Tensor]) -> None:
+        """Take over weights that `weights` gave."""
+        self.flat.load({**self.flat.state(), "master": weights["master"]})
+        self._kept_share = weights["kept_share"].item()
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on; the tensors themselves, not copies."""
+        return {**self.flat.state(), "kept_share": torch.tensor(self._kept_share, dtype=torch.float64)}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        self.flat.load(state)
+        self._kept_share = state["kept_share"].item()
 
     def _forward(self, batch: dict[str, Any]) -> Tensor:
         """Hidden states of the last layer after dropout, shape (T, H), float32."""

@@ -4,16 +4,22 @@ import math
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from tasks import adapters, compute, models, params, records, training
+from tasks.checkpoints import Checkpoints
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine, unfit
 from tasks.inference import probabilities
+from tasks.inputs_key import inputs_key
+from tasks.keyed_folders import shared_place
 from tasks.plain_engine import PlainEngine
 from tasks.scoring.selection import entity_f1
 from tasks.stage import argument_parser, run_stage, say
+
+PIPELINE = Path("dvc.yaml")
 
 
 def main() -> None:
@@ -25,13 +31,34 @@ def main() -> None:
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
-        return finetune(params.load(Path("params.yaml")), paths.prepared, paths.model, paths.history)
+        settings = params.load(Path("params.yaml"))
+        with checkpoints_of(settings) as store:
+            facts = finetune(settings, paths.prepared, paths.model, paths.history, store)
+            if store is not None:
+                store.done()
+        return facts
 
     run_stage("finetune", work, paths.cost)
 
 
-def finetune(settings: params.Params, prepared: Path, model_folder: Path, history: Path) -> dict[str, Any]:
+def checkpoints_of(settings: params.Params) -> AbstractContextManager[Checkpoints | None]:
+    """The checkpoints of a run with these inputs; none outside a pipeline, where nothing names the inputs."""
+    if not PIPELINE.exists():
+        return nullcontext(None)
+    machine = compute.set_up(settings.compute, settings.seed)
+    key = inputs_key(PIPELINE, "finetune", also=[machine.description])
+    every = settings.checkpoints
+    place = shared_place(Path())
+    return Checkpoints(place, key, every_steps=every.every_steps, every_seconds=every.every_seconds)
+
+
+def finetune(
+    settings: params.Params, prepared: Path, model_folder: Path, history: Path, store: training.Store | None
+) -> dict[str, Any]:
     """Fine-tune the model of ``settings`` on train, choose the epoch on validation, write model and history.
+
+    Args:
+        store: keeps checkpoints, from which an interrupted run goes on; None keeps none.
 
     Returns:
         What the run's cost file says beside time and memory.
@@ -86,16 +113,12 @@ def finetune(settings: params.Params, prepared: Path, model_folder: Path, histor
         "window_overlap": options.window_overlap,
     }
 
-    def keep(trained: Any) -> None:
-        trained.config._name_or_path = ""  # would hold a path of this machine
-        trained.save_pretrained(model_folder)
-
     started = time.monotonic()
     result = training.train(
         engine,
         windows,
         validate,
-        keep=keep,
+        store=store,
         pad_id=tokenizer.pad_token_id,
         machine=machine,
         seed=settings.seed,
@@ -106,6 +129,9 @@ def finetune(settings: params.Params, prepared: Path, model_folder: Path, histor
         max_gradient_norm=options.max_gradient_norm,
     )
     seconds = time.monotonic() - started
+    trained = engine.sync()
+    trained.config._name_or_path = ""  # would hold a path of this machine
+    trained.save_pretrained(model_folder)
     save_tokenizer(tokenizer, model_folder)
     records.write_json(
         model_folder / "hone.json",

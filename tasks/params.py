@@ -55,6 +55,11 @@ class Compute(Section):
     threads: Positive
 
 
+class CheckpointParams(Section):
+    every_seconds: Annotated[float, Field(ge=0)]
+    every_steps: Annotated[int, Field(ge=0)]
+
+
 class Evaluate(Section):
     batch_size: Positive
 
@@ -74,6 +79,7 @@ class Params(Section):
     preprocess: Preprocess
     finetune: Finetune
     compute: Compute
+    checkpoints: CheckpointParams
     evaluate: Evaluate
     report: Report
     options: dict[str, Any]

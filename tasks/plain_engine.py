@@ -62,6 +62,31 @@ class PlainEngine:
         self._optimizer.zero_grad()
         return total
 
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the model's weights by name."""
+        return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+
+    def set_weights(self, weights: dict[str, Tensor]) -> None:
+        """Take over weights that `weights` gave."""
+        self.model.load_state_dict(weights)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on: weights, and the optimizer's moments and steps by number of parameter."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for number, moments in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in moments.items()}
+        return tensors
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        self.set_weights({name.removeprefix("model."): value for name, value in state.items() if name[:6] == "model."})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in state.items():
+            if name.startswith("optimizer."):
+                _, number, key = name.split(".")
+                moments.setdefault(int(number), {})[key] = value
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+
     @property
     def model(self) -> Any:
         """The model without accelerate's wrapping."""

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -76,13 +76,59 @@ class Engine(Protocol):
     def sync(self) -> Any:
         """The model with the newest weights."""
 
+    def weights(self) -> dict[str, "torch.Tensor"]:
+        """A copy of the weights."""
+
+    def set_weights(self, weights: dict[str, "torch.Tensor"]) -> None:
+        """Take over such a copy."""
+
+    def state(self) -> dict[str, "torch.Tensor"]:
+        """All that the next step depends on."""
+
+    def load(self, state: dict[str, "torch.Tensor"]) -> None:
+        """Go on from such a state."""
+
+
+class Store(Protocol):
+    """Where a run's position is kept: tasks.checkpoints.Checkpoints."""
+
+    def load(self) -> tuple[int, dict[str, "torch.Tensor"], dict[str, Any]] | None:
+        """Step, tensors and state of the newest whole checkpoint."""
+
+    def due(self, step: int) -> bool:
+        """Whether to save after ``step``."""
+
+    def save(self, step: int, tensors: dict[str, "torch.Tensor"], state: dict[str, Any]) -> bool:
+        """Write one; False where the disk refused."""
+
+    def leave_if_told(self) -> None:
+        """End the process if it was told to."""
+
+
+@dataclass
+class Position:
+    """How far a run is: with the engine's state and the best weights, all that it needs to go on."""
+
+    epoch: int = 1
+    batch: int = 0  # of the epoch, done
+    step: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    labelled: int = 0  # words of the epoch
+    history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def best(self) -> Epoch | None:
+        """The best epoch, the first of equals."""
+        return max(self.history, key=lambda line: line.validation_f1, default=None)
+
 
 def train(
     engine: Engine,
     windows: Sequence[Encoded],
     validate: Callable[[Any], tuple[float, float]],
     *,
-    keep: Callable[[Any], None],
+    store: Store | None,
     pad_id: int,
     machine: Machine,
     seed: int,
@@ -93,15 +139,16 @@ def train(
     max_gradient_norm: float,
     on_step: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Fine-tune the model of ``engine``.
+    """Fine-tune the model of ``engine``; at the end it has the weights of the best epoch.
 
     Linear warm-up and linear decay to 0; the loss of a step is the mean cross-entropy over the labelled words of its
-    examples, however many windows they have.
+    examples, however many windows they have. Order and dropout follow from seed, epoch and step alone, so that a run
+    that goes on from a checkpoint ends with the same bits as one that was never interrupted.
 
     Args:
         windows: of all training examples, in their order.
         validate: ``model -> (loss, headline metric)`` on validation.
-        keep: called with the model after each epoch that is better than all before it.
+        store: keeps checkpoints; None keeps none.
         pad_id: sub-word id of padding.
         batch_size: examples per optimizer step.
         learning_rate: peak.
@@ -114,14 +161,16 @@ def train(
     lengths = [sum(len(windows[index].input_ids) for index in group) for group in groups]
     steps = epochs * math.ceil(len(groups) / batch_size)
     rate = linear_schedule(learning_rate, steps, round(warmup_ratio * steps))
-    clock = progress(range(steps), steps, "fine-tune")  # counts steps over all epochs, so that it knows the time left
-    history: list[Epoch] = []
-    best: Epoch | None = None
-    step = tokens = padded_tokens = 0
-    for epoch in range(1, epochs + 1):
+    at = Position()
+    total = torch.zeros((), device=machine.device)  # loss of the epoch so far
+    best: dict[str, torch.Tensor] = {}
+    if store is not None and (found := store.load()) is not None:
+        at, total, best = _resume(engine, found, machine)
+        say(f"goes on after step {at.step} of {steps}")
+    clock = progress(range(at.step, steps), steps - at.step, "fine-tune")  # over all epochs: it knows the time left
+    while at.epoch <= epochs:
         started = time.monotonic()
-        total, count = torch.zeros((), device=machine.device), 0
-        for batch in epoch_batches(lengths, batch_size=batch_size, seed=seed, epoch=epoch):
+        for batch in epoch_batches(lengths, batch_size=batch_size, seed=seed, epoch=at.epoch)[at.batch :]:
             next(clock, None)
             chosen = [windows[index] for example in batch for index in groups[example]]
             tensors = collate(chosen, pad_id=pad_id, device=machine.device)
@@ -129,37 +178,59 @@ def train(
             total += labelled * engine.step(
                 [tensors],
                 partial(mean_cross_entropy, count=labelled),
-                number=step,
-                rate=rate(step),
+                number=at.step,
+                rate=rate(at.step),
                 max_norm=max_gradient_norm,
             )
-            count += labelled
-            step += 1
-            tokens += sum(len(window.input_ids) for window in chosen)
-            padded_tokens += tensors["input_ids"].numel()
+            at.batch += 1
+            at.step += 1
+            at.labelled += labelled
+            at.tokens += sum(len(window.input_ids) for window in chosen)
+            at.padded_tokens += tensors["input_ids"].numel()
             if on_step is not None:
-                on_step(step)
-        loss = total.item() / count
+                on_step(at.step)
+            if store is not None and store.due(at.step):
+                _save(store, engine, at, total, best)
+                store.leave_if_told()
+        loss = total.item() / at.labelled
         if not math.isfinite(loss):
             raise UserError(
-                f"the loss is no longer a number in epoch {epoch}; "
+                f"the loss is no longer a number in epoch {at.epoch}; "
                 f"params.yaml: finetune.learning_rate: {learning_rate:g} is too high, try a third of it"
             )
-        model = engine.sync()
-        validation_loss, figure = validate(model)
-        line = Epoch(epoch, step, rate(step - 1), loss, validation_loss, figure)
-        history.append(line)
-        if best is None or figure > best.validation_f1:
-            best = line
-            keep(model)
-        seconds = time.monotonic() - started
+        validation_loss, figure = validate(engine.sync())
+        line = Epoch(at.epoch, at.step, rate(at.step - 1), loss, validation_loss, figure)
+        at.history.append(line)
+        if at.best is line:
+            best = engine.weights()
         say(
-            f"epoch {epoch}/{epochs}  train loss {line.train_loss:.4f}  validation loss {validation_loss:.4f}  "
-            f"validation F1 {figure:.4f}{' (best so far)' if best is line else ''}  {seconds:.0f} s"
+            f"epoch {line.epoch}/{epochs}  train loss {loss:.4f}  validation loss {validation_loss:.4f}  "
+            f"validation F1 {figure:.4f}{' (best so far)' if at.best is line else ''}  "
+            f"{time.monotonic() - started:.0f} s"
         )
-    if best is None:
+        at.epoch, at.batch, at.labelled = at.epoch + 1, 0, 0
+        total.zero_()
+    if at.best is None:
         raise ValueError("epochs must be at least 1")
-    return Trained(history, best, step, tokens, padded_tokens)
+    engine.set_weights(best)
+    engine.sync()
+    return Trained(at.history, at.best, at.step, at.tokens, at.padded_tokens)
+
+
+def _save(store: Store, engine: Engine, at: Position, total: "torch.Tensor", best: dict[str, "torch.Tensor"]) -> None:
+    tensors = {f"engine.{name}": value for name, value in engine.state().items()}
+    tensors |= {f"best.{name}": value for name, value in best.items()}
+    store.save(at.step, {**tensors, "total": total}, asdict(at))
+
+
+def _resume(
+    engine: Engine, found: tuple[int, dict[str, "torch.Tensor"], dict[str, Any]], machine: Machine
+) -> tuple[Position, "torch.Tensor", dict[str, "torch.Tensor"]]:
+    _, tensors, state = found
+    engine.load({name[7:]: value for name, value in tensors.items() if name.startswith("engine.")})
+    best = {name[5:]: value for name, value in tensors.items() if name.startswith("best.")}
+    at = Position(**{**state, "history": [Epoch(**line) for line in state["history"]]})
+    return at, tensors["total"].to(machine.device), best
 
 
 def linear_schedule(peak: float, steps: int, warmup: int) -> Callable[[int], float]:

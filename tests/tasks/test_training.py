@@ -9,6 +9,7 @@ import torch
 from tasks.adapters import Encoded
 from tasks.adapters.token_classification import model as token_classifier
 from tasks.batches import collate
+from tasks.checkpoints import Checkpoints
 from tasks.compute import Machine
 from tasks.encoding import encode_words
 from tasks.errors import UserError
@@ -46,13 +47,12 @@ def engine_of(kind: str, model: Any, windows: list[Encoded], pad: int, seed: int
     return FastEngine(model, model.classifier, used, longest, attention_dropout=0.0, **common)
 
 
-def run(toy: tuple[Any, list[Encoded], int], kind: str = "fast", **changes: Any) -> tuple[Any, list[int]]:
+def run(toy: tuple[Any, list[Encoded], int], kind: str = "fast", **changes: Any) -> Any:
     model, windows, pad = toy
-    kept: list[int] = []
     figures = changes.pop("figures", None)
     engine = engine_of(kind, model, windows, pad, changes.get("seed", 1))
     settings = {
-        "keep": lambda _: kept.append(1),
+        "store": None,
         "pad_id": pad,
         "machine": CPU,
         "seed": 1,
@@ -63,13 +63,12 @@ def run(toy: tuple[Any, list[Encoded], int], kind: str = "fast", **changes: Any)
         "max_gradient_norm": 1.0,
     }
     values = iter(figures or [])
-    result = train(engine, windows, lambda _: (0.0, next(values) if figures else 0.5), **(settings | changes))
-    return result, kept
+    return train(engine, windows, lambda _: (0.0, next(values) if figures else 0.5), **(settings | changes))
 
 
 @pytest.mark.parametrize("kind", ["fast", "plain"])
 def test_the_loss_falls(toy: Any, kind: str) -> None:
-    result, _ = run(toy, kind, epochs=5)
+    result = run(toy, kind, epochs=5)
     assert result.history[-1].train_loss < 0.5 * result.history[0].train_loss
     assert result.steps == 5 * 4
     assert result.tokens < result.padded_tokens
@@ -78,28 +77,77 @@ def test_the_loss_falls(toy: Any, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["fast", "plain"])
 def test_the_same_seed_gives_the_same_weights(toy: Any, kind: str) -> None:
     start = {name: value.clone() for name, value in toy[0].state_dict().items()}
-    one, _ = run(toy, kind)
+    one = run(toy, kind)
     first = {name: value.clone() for name, value in toy[0].state_dict().items()}
     toy[0].load_state_dict(start)
     torch.manual_seed(99)  # randomness comes from seed and step alone
-    two, _ = run(toy, kind)
+    two = run(toy, kind)
     assert one.history == two.history
     assert all(torch.equal(first[name], value) for name, value in toy[0].state_dict().items())
     toy[0].load_state_dict(start)
-    other, _ = run(toy, kind, seed=2)
+    other = run(toy, kind, seed=2)
     assert other.history != one.history
 
 
-def test_the_best_epoch_is_kept_and_the_first_of_equals(toy: Any) -> None:
-    result, kept = run(toy, epochs=4, figures=[0.1, 0.4, 0.4, 0.3])
+@pytest.mark.parametrize("kind", ["fast", "plain"])
+def test_the_weights_of_the_best_epoch_are_kept_and_of_the_first_among_equals(toy: Any, kind: str) -> None:
+    seen: list[torch.Tensor] = []
+    model, windows, pad = toy
+
+    def validate(trained: Any) -> tuple[float, float]:
+        seen.append(trained.classifier.weight.detach().clone())
+        return 0.0, [0.1, 0.4, 0.4, 0.3][len(seen) - 1]
+
+    engine = engine_of(kind, model, windows, pad)
+    result = train(
+        engine,
+        windows,
+        validate,
+        store=None,
+        pad_id=pad,
+        machine=CPU,
+        seed=1,
+        epochs=4,
+        batch_size=4,
+        learning_rate=5e-3,
+        warmup_ratio=0.1,
+        max_gradient_norm=1.0,
+    )
     assert result.best.epoch == 2
-    assert len(kept) == 2
     assert [line.validation_f1 for line in result.history] == [0.1, 0.4, 0.4, 0.3]
+    assert torch.equal(model.classifier.weight, seen[1])
+    assert not torch.equal(model.classifier.weight, seen[3])
 
 
 def test_an_epoch_without_any_right_entity_still_leaves_a_model(toy: Any) -> None:
-    _, kept = run(toy, epochs=1, figures=[0.0])
-    assert len(kept) == 1
+    assert run(toy, epochs=1, figures=[0.0]).best.epoch == 1
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("kind", ["fast", "plain"])
+@pytest.mark.parametrize("step", [1, 4, 6, 8, 11])
+def test_a_killed_run_goes_on_to_the_same_bits(toy: Any, kind: str, step: int, tmp_path: Path) -> None:
+    model = toy[0]
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    whole = run(toy, kind, figures=[0.5, 0.9, 0.2])
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def kill(done: int) -> None:
+        if done == step + 1:
+            raise Killed
+
+    model.load_state_dict(start)
+    with Checkpoints(tmp_path, "key", every_steps=1) as store, pytest.raises(Killed):
+        run(toy, kind, figures=[0.5, 0.9, 0.2], store=store, on_step=kill)
+    model.load_state_dict(start)
+    torch.manual_seed(77)
+    with Checkpoints(tmp_path, "key", every_steps=1) as store:
+        again = run(toy, kind, figures=[0.5, 0.9, 0.2][(step - 1) // 4 :], store=store)
+    assert again == whole
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize("kind", ["fast", "plain"])
@@ -134,7 +182,7 @@ def test_all_windows_of_an_example_are_in_one_step(bert_folder: Path) -> None:
     windows = encode_words([["Graz"] * 40, ["Graz"]], [[1] * 40, [1]], tokenizer, max_length=12, overlap=2)
     assert len(windows) > 4
     model = token_classifier(str(bert_folder), {}, ["O", "B-X", "I-X"])
-    result, _ = run((model, windows, tokenizer.pad_token_id), batch_size=1, epochs=1)
+    result = run((model, windows, tokenizer.pad_token_id), batch_size=1, epochs=1)
     assert result.steps == 2
 
 
@@ -163,7 +211,7 @@ def test_a_loss_that_is_no_number_stops_the_run(toy: Any) -> None:
 
 
 def test_history_is_a_plain_csv(toy: Any, tmp_path: Path) -> None:
-    result, _ = run(toy, epochs=2)
+    result = run(toy, epochs=2)
     write_history(tmp_path / "history.csv", result.history)
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines[0] == "epoch,step,learning_rate,train_loss,validation_loss,validation_f1"
