@@ -19,7 +19,7 @@ class Machine:
     Attributes:
         device: where tensors live.
         bf16: matrix products in bfloat16 (autocast), weights in float32.
-        description: one line for a person, e.g. ``cpu, 2 threads, bf16``.
+        description: one line for a person, e.g. ``cpu (AVX512), 2 threads, bf16``.
     """
 
     device: "torch.device"
@@ -55,7 +55,11 @@ def set_up(compute: Compute, seed: int) -> Machine:
         setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010, a property of a module
     bf16 = compute.precision == "bf16" or (compute.precision == "auto" and _has_bf16(device))
     number = "bf16" if bf16 else "fp32"
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    name = device.type
+    if name == "cuda":
+        name = torch.cuda.get_device_name(device)
+    elif name == "cpu":
+        name = f"cpu ({torch.backends.cpu.get_cpu_capability()})"
     return Machine(device, bf16, f"{name}, {compute.threads} threads, {number}")
 
 

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tasks import adapters, compute, models, params, records, training
 from tasks.checkpoints import Checkpoints
 from tasks.errors import UserError
@@ -46,7 +48,7 @@ def checkpoints_of(settings: params.Params) -> AbstractContextManager[Checkpoint
     if not PIPELINE.exists():
         return nullcontext(None)
     machine = compute.set_up(settings.compute, settings.seed)
-    key = inputs_key(PIPELINE, "finetune", also=[machine.description])
+    key = inputs_key(PIPELINE, "finetune", also=[machine.description, torch.__version__])
     every = settings.checkpoints
     place = shared_place(Path())
     return Checkpoints(place, key, every_steps=every.every_steps, every_seconds=every.every_seconds)

@@ -39,7 +39,9 @@ def line(what: str, done: int, total: int | None, seconds: float) -> str:
     """The plain line: share, time left (the pace so far goes on) and pace."""
     if not total:
         return f"{what}: {done:,} done, {seconds:.0f} s"
-    left = seconds * (total - done) / max(done, 1)
+    if not done:
+        return f"{what}: 0 % (0 of {total:,})"
+    left = seconds * (total - done) / done
     hours, minutes = divmod(round(left) // 60, 60)
     clock = f"{hours}:{minutes:02}:{round(left) % 60:02}" if hours else f"{minutes}:{round(left) % 60:02}"
     return f"{what}: {100 * done / total:.0f} % ({done:,} of {total:,}), {clock} left"
