@@ -47,6 +47,10 @@ format: setup    ## put the code into ruff's form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+bench: setup     ## hone against plain Trainers: speed, roof, memory, growth; 11 minutes, QUICK=1 three; OUTPUT=folder
+	@$(BIN)/python -m benchmarks.speed $(if $(QUICK),--quick) $(if $(OUTPUT),--output $(OUTPUT)/speed.json)
+	@$(if $(QUICK),,$(BIN)/python -m benchmarks.preprocess_growth $(if $(OUTPUT),--output $(OUTPUT)/around.json))
+
 server: setup    ## a Prefect server on loopback, for schedules and the web page of runs
 	@$(BIN)/hone server
 
