@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,16 @@ def _cost(seconds: float) -> dict[str, Any]:
 
 
 def say(message: str) -> None:
-    """One line to the person who watches, on stderr, at once; above a progress bar where one is drawn."""
-    if "tqdm" in sys.modules and sys.stderr.isatty():
-        sys.modules["tqdm"].tqdm.write(message, file=sys.stderr)
-        return
-    sys.stderr.write(message + "\n")
-    sys.stderr.flush()
+    """One line to the person who watches, on stderr, at once; above a progress bar where one is drawn.
+
+    A line that cannot be written ends nothing: when who watched was killed, the stage still has to save and to leave.
+    """
+    with suppress(OSError):
+        if "tqdm" in sys.modules and sys.stderr.isatty():
+            sys.modules["tqdm"].tqdm.write(message, file=sys.stderr)
+            return
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
 
 
 def argument_parser(doc: str | None) -> argparse.ArgumentParser:

@@ -122,3 +122,19 @@ def test_it_ends_when_the_named_starter_is_gone(folder: Path, start: Start) -> N
     flow.kill()
     flow.wait()
     assert stage.wait(15) == -signal.SIGTERM
+
+
+def test_a_line_that_nobody_reads_any_more_ends_nothing(tmp_path: Path) -> None:
+    code = 'import sys; from tasks.stage import say; sys.stdin.read(); say("one"); say("two"); open("went on", "w")'
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr and process.stdin
+        process.stderr.close()  # as the pipe of a flow that was killed
+        process.stdin.close()
+        process.wait(timeout=60)
+    assert (tmp_path / "went on").exists()
