@@ -10,8 +10,11 @@ from typing import Any
 
 from tasks import adapters, compute, models, params, records, training
 from tasks.checkpoints import Checkpoints
+from tasks.class_weights import class_weights
+from tasks.depths import check_depths
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine, unfit
+from tasks.history import write_history
 from tasks.inference import probabilities
 from tasks.inputs_key import inputs_key
 from tasks.keyed_folders import shared_place
@@ -83,6 +86,7 @@ def finetune(
             f"params.yaml: finetune.max_length: {options.max_length} is more than the {limit} "
             f"that {options.model} can read; write {limit} or less (longer sentences get several windows)"
         )
+    check_depths(model, frozen_layers=options.frozen_layers, layer_decay=options.layer_decay)
     shape = (options.max_length, options.window_overlap)
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
@@ -91,6 +95,8 @@ def finetune(
         f"{options.model} on {machine.description}, {path}; {len(train)} examples in {len(windows)} windows, "
         f"{sum(len(window.input_ids) for window in windows)} sub-words"
     )
+    if options.max_minutes:
+        say(f"finetune.max_minutes: {options.max_minutes:g}: the clock decides this model, which cannot be rebuilt")
 
     def validate(trained: Any) -> tuple[float, float]:
         answers = probabilities(
@@ -118,15 +124,11 @@ def finetune(
         engine,
         windows,
         validate,
+        plan_of(options, class_weights(options.class_weights, windows, len(classes))),
         store=store,
         pad_id=tokenizer.pad_token_id,
         machine=machine,
         seed=settings.seed,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        warmup_ratio=options.warmup_ratio,
-        max_gradient_norm=options.max_gradient_norm,
     )
     seconds = time.monotonic() - started
     trained = engine.sync()
@@ -139,17 +141,36 @@ def finetune(
         | {
             "best_epoch": result.best.epoch,
             "padded_tokens": result.padded_tokens,
+            "rebuildable": not options.max_minutes,
             "steps": result.steps,
             "tokens": result.tokens,
         },
     )
-    training.write_history(history, result.history)
+    write_history(history, result.history)
     say(f"kept epoch {result.best.epoch} with validation F1 {result.best.validation_f1:.4f}")
     return {
         "machine": machine.description,
         "train_seconds": round(seconds, 1),
-        "examples_per_second": round(len(train) * options.epochs / seconds, 1),
+        "examples_per_second": round(result.examples / seconds, 1),
     }
+
+
+def plan_of(options: params.Finetune, weights: list[float] | None) -> training.Plan:
+    """The plan of training that params.yaml describes; ``weights`` are those of the classes."""
+    return training.Plan(
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        micro_batch_size=options.micro_batch_size,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        warmup_ratio=options.warmup_ratio,
+        max_gradient_norm=options.max_gradient_norm,
+        patience=options.patience,
+        minimum_gain=options.minimum_gain,
+        max_steps=options.max_steps,
+        max_minutes=options.max_minutes,
+        class_weights=weights,
+    )
 
 
 def choose_engine(
@@ -163,6 +184,8 @@ def choose_engine(
     """The engine that trains ``model``, and a few words on which it is and why."""
     options = settings.finetune
     reason = unfit(model) if machine.device.type == "cpu" else f"it is for processors, not {machine.device.type}"
+    if options.optimizer != "adamw":
+        reason = f"it has no finetune.optimizer: {options.optimizer}"
     if reason:
         engine = PlainEngine(
             model,
@@ -171,6 +194,9 @@ def choose_engine(
             weight_decay=options.weight_decay,
             dropout=options.dropout,
             seed=settings.seed,
+            optimizer=options.optimizer,
+            frozen_layers=options.frozen_layers,
+            layer_decay=options.layer_decay,
         )
         return engine, f"plain path (the fast one does not fit: {reason})"
     fast = FastEngine(
@@ -183,6 +209,8 @@ def choose_engine(
         dropout=options.dropout,
         attention_dropout=options.attention_dropout,
         seed=settings.seed,
+        frozen_layers=options.frozen_layers,
+        layer_decay=options.layer_decay,
     )
     return fast, "fast path"
 

@@ -14,7 +14,7 @@ from tasks.encoding import encode_words
 from tasks.fast_engine import FastEngine, _parts, unfit
 from tasks.finetune import set_dropout
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
-from tasks.plain_engine import parameter_groups
+from tasks.optimizers import parameter_groups
 from tasks.training import mean_cross_entropy
 
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
