@@ -8,7 +8,7 @@ from tasks.errors import UserError
 class Lora:
     """The low-rank matrices inside an encoder, until they are merged into its own."""
 
-    def __init__(self, encoder: Any, *, rank: int, alpha: float, dropout: float, targets: list[str]) -> None:
+    def __init__(self, encoder: Any, *, rank: int, alpha: int, dropout: float, targets: list[str]) -> None:
         """Freeze ``encoder`` and put trainable matrices beside its linear layers named ``targets``.
 
         Args:

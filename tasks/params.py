@@ -34,6 +34,13 @@ class Preprocess(Section):
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Lora(Section):
+    rank: Natural
+    alpha: Positive
+    dropout: Fraction
+    targets: Annotated[list[str], Field(min_length=1)]
+
+
 class Finetune(Section):
     model: str
     revision: str
@@ -50,6 +57,9 @@ class Finetune(Section):
     window_overlap: Annotated[int, Field(ge=0)]
     dropout: Fraction
     attention_dropout: Fraction
+    features: Literal["last", "mean_last_4", "frozen"]
+    head: Literal["linear", "mlp", "crf"]
+    lora: Lora
     class_weights: Literal["none", "balanced", "square_root"]
     frozen_layers: Natural
     layer_decay: Annotated[float, Field(gt=0, le=1)]
@@ -147,6 +157,26 @@ def refuse_senseless(finetune: Finetune, path: Path) -> None:
             f.patience > 0 and f.patience >= f.epochs,
             f"finetune.patience: {f.patience} cannot end a run of finetune.epochs: {f.epochs}; "
             "write less, or 0 to never stop early",
+        ),
+        (
+            f.features == "frozen" and f.lora.rank > 0,
+            f"finetune.features: frozen trains nothing of the encoder, and finetune.lora.rank: {f.lora.rank} does; "
+            "write features: last, or rank: 0",
+        ),
+        (
+            f.features == "frozen" and f.frozen_layers > 0,
+            f"finetune.frozen_layers: {f.frozen_layers} says nothing with finetune.features: frozen, which freezes "
+            "all; write 0, or features: last",
+        ),
+        (
+            f.features == "frozen" and f.layer_decay < 1,
+            f"finetune.layer_decay: {f.layer_decay:g} has no layer to work on with finetune.features: frozen; "
+            "write 1.0, or features: last",
+        ),
+        (
+            f.head == "crf" and f.class_weights != "none",
+            f"finetune.class_weights: {f.class_weights} weighs words, and finetune.head: crf scores whole sentences; "
+            "write class_weights: none, or head: linear",
         ),
     ]
     for holds, problem in rules:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from tasks.compute import Machine
+from tasks.crf import Crf
 from tasks.depths import freeze
+from tasks.heads import hidden_states
 from tasks.optimizers import Name, make_optimizer, parameter_groups, set_rate
 
 
@@ -23,6 +25,7 @@ class PlainEngine:
         weight_decay: float,
         dropout: float,
         seed: int,
+        features: str = "last",
         optimizer: Name = "adamw",
         frozen_layers: int = 0,
         layer_decay: float = 1.0,
@@ -30,7 +33,7 @@ class PlainEngine:
         """Take over ``model``; its lower ``frozen_layers`` layers and the embeddings under them are not trained."""
         from accelerate import Accelerator
 
-        self.seed, self.dropout = seed, dropout
+        self.seed, self.dropout, self.features = seed, dropout, features
         precision = "bf16" if machine.bf16 else "no"
         self._accelerator = Accelerator(mixed_precision=precision, cpu=machine.device.type == "cpu")
         model.to(machine.device)
@@ -57,10 +60,13 @@ class PlainEngine:
         base = self.model.base_model
         for batch in batches:
             with self._accelerator.autocast():
-                hidden = base(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+                hidden = hidden_states(base, self.features, batch["input_ids"], batch["attention_mask"])
                 answered = hidden.flatten(0, 1)[batch["answered"]]
                 logits = self._head(torch.nn.functional.dropout(answered, self.dropout))
-            value = loss(logits.float(), batch["targets"])
+            logits = logits.float()
+            if isinstance(self._head, Crf):
+                logits = self._head.conditional(logits, batch["targets"], batch["lengths"])
+            value = loss(logits, batch["targets"])
             self._accelerator.backward(value)
             total += value.detach()
         self._accelerator.clip_grad_norm_(self._model.parameters(), max_norm)
