@@ -138,12 +138,29 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("kind", ["fast", "plain"])
-@pytest.mark.parametrize("step", [1, 4, 6, 8, 11])
-def test_a_killed_run_goes_on_to_the_same_bits(toy: Any, kind: str, step: int, tmp_path: Path) -> None:
+FREEZING = {"frozen_layers": 1, "layer_decay": 0.5}
+STOPPING = {"patience": 1, "epochs": 4, "class_weights": [0.2, 1.0, 3.0]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "options"),
+    [
+        *((kind, step, {}) for kind in ("fast", "plain") for step in (1, 4, 6, 8, 11)),
+        ("fast", 6, {"micro_batch_size": 3}),
+        ("fast", 6, FREEZING),
+        ("plain", 6, FREEZING),
+        ("plain", 6, {"optimizer": "adafactor"}),
+        ("plain", 6, {"optimizer": "sgd"}),
+        ("fast", 9, {"max_steps": 10, "schedule": "cosine"}),
+        ("fast", 9, STOPPING),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bits(
+    toy: Any, kind: str, step: int, options: dict[str, Any], tmp_path: Path
+) -> None:
     model = toy[0]
     start = {name: value.clone() for name, value in model.state_dict().items()}
-    whole = run(toy, kind, figures=[0.5, 0.9, 0.2])
+    whole = run(toy, kind, figures=[0.5, 0.9, 0.2], **options)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
 
     def kill(done: int) -> None:
@@ -152,11 +169,11 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy: Any, kind: str, step: int, t
 
     model.load_state_dict(start)
     with Checkpoints(tmp_path, "key", every_steps=1) as store, pytest.raises(Killed):
-        run(toy, kind, figures=[0.5, 0.9, 0.2], store=store, on_step=kill)
+        run(toy, kind, figures=[0.5, 0.9, 0.2], store=store, on_step=kill, **options)
     model.load_state_dict(start)
     torch.manual_seed(77)
     with Checkpoints(tmp_path, "key", every_steps=1) as store:
-        again = run(toy, kind, figures=[0.5, 0.9, 0.2][(step - 1) // 4 :], store=store)
+        again = run(toy, kind, figures=[0.5, 0.9, 0.2][(step - 1) // 4 :], store=store, **options)
     assert again == whole
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
