@@ -78,7 +78,7 @@ class Crf(torch.nn.Module):
         last = torch.zeros(len(targets), dtype=torch.bool, device=targets.device)
         last[torch.tensor(list(lengths), device=targets.device).cumsum(0) - 1] = True
         following = transition.t()[targets.roll(-1)]
-        return forward + torch.where(last[:, None], end, following)
+        return (forward + torch.where(last[:, None], end, following)).to(emissions.dtype)
 
     def forward_scores(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """Log of the summed weight of all ways to each tag of each word, (B, T, C): the forward algorithm.
@@ -88,10 +88,11 @@ class Crf(torch.nn.Module):
             mask: True at words, (B, T); each row begins with one.
         """
         start, transition, _ = self.scores()
+        emissions, ways = wide(emissions), wide(transition).exp()
         at = start + emissions[:, 0]
         steps = [at]
         for word in range(1, emissions.shape[1]):
-            moved = torch.logsumexp(at[:, :, None] + transition, 1) + emissions[:, word]
+            moved = _through(at, ways) + emissions[:, word]
             at = torch.where(mask[:, word, None], moved, at)
             steps.append(at)
         return torch.stack(steps, 1)
@@ -99,10 +100,11 @@ class Crf(torch.nn.Module):
     def backward_scores(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """Log of the summed weight of all ways from each tag of each word to the end, (B, T, C)."""
         _, transition, end = self.scores()
-        at = end.expand_as(emissions[:, 0])
+        emissions, ways = wide(emissions), wide(transition).exp().t()
+        at = wide(end).expand_as(emissions[:, 0])
         steps = [at]
         for word in range(emissions.shape[1] - 1, 0, -1):
-            moved = torch.logsumexp(transition + (emissions[:, word] + at)[:, None, :], 2)
+            moved = _through(emissions[:, word] + at, ways)
             at = torch.where(mask[:, word, None], moved, at)
             steps.append(at)
         return torch.stack(steps[::-1], 1)
@@ -114,7 +116,7 @@ class Crf(torch.nn.Module):
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """Probability of each tag of each word over all tag sequences, (B, T, C)."""
         both = self.forward_scores(emissions, mask) + self.backward_scores(emissions, mask)
-        return both.softmax(-1)
+        return both.softmax(-1).float()
 
     def viterbi(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """The most probable tag sequence of each sentence, (B, T); padding repeats the last tag."""
@@ -188,6 +190,17 @@ def allowed(classes: Sequence[str]) -> tuple[Tensor, Tensor]:
     kinds = [name[2:] if name[:2] in ("B-", "I-") else None for name in classes]
     start = torch.tensor([kind is None for kind in inner])
     return start, torch.tensor([[kind is None or kind == before for kind in inner] for before in kinds])
+
+
+def wide(scores: Tensor) -> Tensor:
+    """Scores in float64, where sums of products stand for sums of exponentials; float32 where a device has no other."""
+    return scores if scores.device.type == "mps" else scores.double()
+
+
+def _through(at: Tensor, ways: Tensor) -> Tensor:
+    """``log(exp(at) @ ways)`` (B, C), a product of matrices where logsumexp would visit B * C * C sums."""
+    top = at.detach().max(1, keepdim=True).values
+    return ((at - top).exp() @ ways).clamp(min=torch.finfo(at.dtype).tiny).log() + top
 
 
 def pad(rows: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
