@@ -54,11 +54,12 @@ def freeze(model: Any, layers: int) -> None:
                 parameter.requires_grad_(False)
 
 
-def check_depths(model: Any, *, frozen_layers: int, layer_decay: float) -> None:
+def check_depths(model: Any, *, frozen_layers: int, layer_decay: float, lora_rank: int) -> None:
     """Refuse what the model cannot do.
 
     Raises:
-        UserError: more frozen layers than the encoder has, a decay where no layer is left, or layers unknown.
+        UserError: more frozen layers than the encoder has, a decay or low-rank matrices where no layer is left to
+            train, or layers that cannot be told apart.
     """
     if frozen_layers == 0 and layer_decay == 1.0:
         return
@@ -72,6 +73,11 @@ def check_depths(model: Any, *, frozen_layers: int, layer_decay: float) -> None:
         raise UserError(
             f"params.yaml: finetune.layer_decay: {layer_decay:g} has no layer to work on, because "
             f"finetune.frozen_layers: {frozen_layers} freezes all; write layer_decay: 1.0 or freeze fewer"
+        )
+    if frozen_layers == count and lora_rank > 0:
+        raise UserError(
+            f"params.yaml: finetune.lora.rank: {lora_rank} has no layer to work on, because "
+            f"finetune.frozen_layers: {frozen_layers} freezes all; write rank: 0 or freeze fewer"
         )
 
 

@@ -97,7 +97,9 @@ def finetune(
             f"params.yaml: finetune.max_length: {options.max_length} is more than the {limit} "
             f"that {options.model} can read; write {limit} or less (longer sentences get several windows)"
         )
-    check_depths(model, frozen_layers=options.frozen_layers, layer_decay=options.layer_decay)
+    check_depths(
+        model, frozen_layers=options.frozen_layers, layer_decay=options.layer_decay, lora_rank=options.lora.rank
+    )
     lora = Lora(model.base_model, **options.lora.model_dump()) if options.lora.rank else None
     shape = (options.max_length, options.window_overlap)
     windows = adapter.encode(train, tokenizer, classes, *shape)

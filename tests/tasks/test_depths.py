@@ -65,16 +65,18 @@ def test_freezing_takes_the_lower_layers_and_the_embeddings() -> None:
 
 def test_more_layers_than_there_are_cannot_be_frozen() -> None:
     model = model_of(CONFIGS["bert"])
-    check_depths(model, frozen_layers=3, layer_decay=1.0)
-    check_depths(model, frozen_layers=2, layer_decay=0.9)
+    check_depths(model, frozen_layers=3, layer_decay=1.0, lora_rank=0)
+    check_depths(model, frozen_layers=2, layer_decay=0.9, lora_rank=4)
     with pytest.raises(UserError, match=r"finetune\.frozen_layers: 4 is more than the 3 layers of finetune\.model"):
-        check_depths(model, frozen_layers=4, layer_decay=1.0)
+        check_depths(model, frozen_layers=4, layer_decay=1.0, lora_rank=0)
     with pytest.raises(UserError, match=r"layer_decay: 0\.9 has no layer .* finetune\.frozen_layers: 3 freezes all"):
-        check_depths(model, frozen_layers=3, layer_decay=0.9)
+        check_depths(model, frozen_layers=3, layer_decay=0.9, lora_rank=0)
+    with pytest.raises(UserError, match=r"lora\.rank: 4 has no layer .* finetune\.frozen_layers: 3 freezes all"):
+        check_depths(model, frozen_layers=3, layer_decay=1.0, lora_rank=4)
 
 
 def test_layers_that_share_their_weights_are_refused_where_it_matters() -> None:
     model = model_of(AlbertConfig(**SMALL, num_hidden_layers=3, embedding_size=8))
-    check_depths(model, frozen_layers=0, layer_decay=1.0)
+    check_depths(model, frozen_layers=0, layer_decay=1.0, lora_rank=4)
     with pytest.raises(UserError, match=r"the layers of a albert are not known one by one; write finetune\.frozen"):
-        check_depths(model, frozen_layers=1, layer_decay=1.0)
+        check_depths(model, frozen_layers=1, layer_decay=1.0, lora_rank=0)

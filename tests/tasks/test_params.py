@@ -75,6 +75,18 @@ def test_a_mistake_is_named_with_its_key(edited: Any, old: str, new: str, messag
             {"head: linear": "head: crf", "class_weights: none": "class_weights: balanced"},
             r"class_weights: balanced weighs words, and finetune\.head: crf",
         ),
+        (
+            {"micro_batch_size: 0": "micro_batch_size: 17"},
+            r"micro_batch_size: 17 is more than finetune\.batch_size: 16",
+        ),
+        (
+            {"minimum_gain: 0.0": "minimum_gain: 0.1"},
+            r"minimum_gain: 0\.1 has no effect with finetune\.patience: 0",
+        ),
+        (
+            {"patience: 0": "patience: 8"},
+            r"patience: 8 cannot end a run of finetune\.epochs: 8",
+        ),
     ],
 )
 def test_values_that_make_no_sense_together_are_refused_with_both_keys(
