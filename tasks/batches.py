@@ -1,6 +1,7 @@
 """Which examples form a batch, in which order, and how they become tensors."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ def collate(windows: Sequence[Encoded], *, pad_id: int, device: "torch.device") 
 
     Returns:
         input_ids and attention_mask, int64 (B, L); ``answered``: the rows of (B * L) that have a label, and
-        ``targets``: their classes, int64 (n,); ``padded``: whether any window is shorter than L.
+        ``targets``: their classes, int64 (n,); ``padded``: whether any window is shorter than L; ``lengths``: how many
+        of those rows each example has, a list.
     """
     import torch
 
@@ -65,4 +67,6 @@ def collate(windows: Sequence[Encoded], *, pad_id: int, device: "torch.device") 
         "targets": torch.tensor([label for _, label in labelled], dtype=torch.long),
     }
     moved: dict[str, Any] = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
-    return moved | {"padded": any(len(window.input_ids) < longest for window in windows)}
+    lengths = Counter(windows[row // longest].example for row, _ in labelled)
+    padded = any(len(window.input_ids) < longest for window in windows)
+    return moved | {"padded": padded, "lengths": list(lengths.values())}

@@ -1,6 +1,6 @@
 """Words to sub-words and back: no word is ever lost, however long the sentence or odd the word."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tasks.adapters import Encoded
@@ -21,6 +21,7 @@ def encode_words(
     *,
     max_length: int,
     overlap: int,
+    around: Callable[[int, int], tuple[list[int], list[int]]] | None = None,
 ) -> list[Encoded]:
     """Align words with sub-words and cover each sentence with windows.
 
@@ -36,6 +37,8 @@ def encode_words(
         tokenizer: a fast one, prepared by tasks.models.load_tokenizer.
         max_length: sub-words per window, special ones counted.
         overlap: sub-words that neighbouring windows share, at most; fewer where a word does not fit whole.
+        around: ``(index of the sentence, free sub-words) -> (sub-words before it, after it)``: context, which is read
+            and never answered, for sentences that fit into one window; None for no context.
 
     Returns:
         Windows in the order of the sentences. A sentence without words has none.
@@ -61,7 +64,9 @@ def encode_words(
         if -1 in starts:
             ids, starts = _with_unknown_words(tokenizer, words)
         if len(ids) <= room:
-            windows.append(_window(index, prefix, ids, suffix, starts, classes, range(len(words)), 0))
+            before, after = around(index, room - len(ids)) if around else ([], [])
+            edges = ([*prefix, *before], [*after, *suffix])
+            windows.append(_window(index, edges[0], ids, edges[1], starts, classes, range(len(words)), 0))
             continue
         ends = [*starts[1:], len(ids)]
         spans = _cover(starts, ends, room, overlap)

@@ -3,7 +3,7 @@
 Against the plain path (the model's own forward under autocast, torch's AdamW) it casts each weight once per step,
 draws dropout from eight random bits per unit, writes gradients into one vector that AdamW updates in one pass, and
 trains only the embedding rows that the data can change. The others get the weight decay that AdamW would give them, in
-one product.
+one product. Frozen layers run without gradients and stay out of the vector.
 """
 
 import math
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tasks.compute import Machine
+from tasks.depths import rate_factor
 from tasks.fast_layers import Embedding, EncoderLayer, LayerWeights, Masks, Shape
 from tasks.flat import Entry, FlatAdamW
 
@@ -54,6 +55,8 @@ class FastEngine:
         dropout: float,
         attention_dropout: float,
         seed: int,
+        frozen_layers: int = 0,
+        layer_decay: float = 1.0,
     ) -> None:
         """Take over the weights of ``model``.
 
@@ -62,6 +65,8 @@ class FastEngine:
             head: the part of it that reads the hidden states.
             used_ids: sub-word ids of the training data, padding among them.
             longest: sub-words of the longest window.
+            frozen_layers: lower layers that are not trained; above 0 the embeddings are not either.
+            layer_decay: factor on the learning rate from each depth to the one below (tasks.depths).
         """
         device = machine.device
         work_type = torch.bfloat16 if machine.bf16 else torch.float32
@@ -78,6 +83,10 @@ class FastEngine:
         self._positions = slice(first, first + longest)
         self._heads, self._hidden = config.num_attention_heads, config.hidden_size
         self._epsilon, self._gelu = config.layer_norm_eps, GELU[config.hidden_act]
+        self._layers = [_parts(layer) for layer in base.encoder.layer]
+        self._frozen = frozen_layers
+        factors = [rate_factor(depth, len(self._layers), layer_decay) for depth in range(len(self._layers) + 1)]
+        self._embedding_factor = factors[0]
         self._kept_share = 1.0  # what weight decay has left of the embedding rows that are not trained
         self._untrained = [
             (weight, weight.detach().clone())
@@ -86,29 +95,34 @@ class FastEngine:
                 table.position_embeddings.weight,
                 table.token_type_embeddings.weight,
             )
+            if not frozen_layers
         ]
-        entries = [
-            Entry("words", table.word_embeddings.weight[self._rows], True, 1.0, False),
-            Entry("positions", table.position_embeddings.weight[self._positions], True, 1.0, False),
-            Entry("kind", table.token_type_embeddings.weight[0], True, 1.0, False),
-            Entry("norm", table.LayerNorm.weight, False, 1.0, False),
-            Entry("norm_bias", table.LayerNorm.bias, False, 1.0, False),
-        ]
-        self._layers = [_parts(layer) for layer in base.encoder.layer]
-        for number, layer in enumerate(self._layers):
+        embedding = {
+            "words": table.word_embeddings.weight.detach()[self._rows],
+            "positions": table.position_embeddings.weight.detach()[self._positions],
+            "kind": table.token_type_embeddings.weight.detach()[0],
+            "norm": table.LayerNorm.weight.detach(),
+            "norm_bias": table.LayerNorm.bias.detach(),
+        }
+        entries = []
+        if not frozen_layers:
+            for name, value in embedding.items():
+                entries.append(Entry(name, value, "norm" not in name, factors[0], False))
+        for number, layer in self._trained_layers():
             for name, tensors in layer.items():
                 matrix = tensors[0].ndim > 1
                 value = torch.cat([tensor.detach() for tensor in tensors])
-                entries.append(Entry(f"{number}.{name}", value, matrix, 1.0, "norm" not in name))
+                entries.append(Entry(f"{number}.{name}", value, matrix, factors[number + 1], "norm" not in name))
         self._head_names = []
         for name, parameter in head.named_parameters():
             self._head_names.append(name)
             entries.append(Entry(f"head.{name}", parameter, parameter.ndim > 1, 1.0, False))
         self.flat = FlatAdamW(entries, work_type, weight_decay=weight_decay, device=device)
-        self._weights = [self._layer_weights(number) for number in range(len(self._layers))]
-        self._embedding_gradients = {
-            name: self.flat.gradients[name] for name in ("words", "positions", "kind", "norm", "norm_bias")
-        }
+        self._weights = [self._layer_weights(number, work_type) for number in range(len(self._layers))]
+        if not frozen_layers:
+            embedding = {name: self.flat.views[name] for name in embedding}
+        self._embedding = embedding
+        self._embedding_gradients = {} if frozen_layers else {name: self.flat.gradients[name] for name in embedding}
         self._anchor = torch.zeros((), device=device, requires_grad=True)
         self._generator = torch.Generator(device=device)
         self._work_type = work_type
@@ -151,7 +165,7 @@ class FastEngine:
         if summed is not None:
             self.flat.gradient.copy_(summed)
         self.flat.step(rate, max_norm)
-        self._kept_share *= 1 - rate * self.weight_decay
+        self._kept_share *= 1 - rate * self._embedding_factor * self.weight_decay
         return total
 
     def sync(self) -> Any:
@@ -161,12 +175,13 @@ class FastEngine:
         with torch.no_grad():
             for weight, start in self._untrained:  # from the first values, so that no rounding adds up
                 torch.mul(start, self._kept_share, out=weight.detach())
-            table.word_embeddings.weight[self._rows] = masters["words"]
-            table.position_embeddings.weight[self._positions] = masters["positions"]
-            table.token_type_embeddings.weight[0] = masters["kind"]
-            table.LayerNorm.weight.copy_(masters["norm"])
-            table.LayerNorm.bias.copy_(masters["norm_bias"])
-            for number, layer in enumerate(self._layers):
+            if not self._frozen:
+                table.word_embeddings.weight[self._rows] = masters["words"]
+                table.position_embeddings.weight[self._positions] = masters["positions"]
+                table.token_type_embeddings.weight[0] = masters["kind"]
+                table.LayerNorm.weight.copy_(masters["norm"])
+                table.LayerNorm.bias.copy_(masters["norm_bias"])
+            for number, layer in self._trained_layers():
                 for name, tensors in layer.items():
                     for tensor, value in zip(tensors, masters[f"{number}.{name}"].chunk(len(tensors)), strict=True):
                         tensor.copy_(value)
@@ -197,21 +212,24 @@ class FastEngine:
         count, length = ids.shape
         rows = count * length
         shape = Shape(count, length, self._heads, self._epsilon, self._gelu)
-        views = self.flat.views
-        embedding = (views[name] for name in ("words", "positions", "kind", "norm", "norm_bias"))
-        hidden: Tensor = Embedding.apply(  # type: ignore[no-untyped-call]
-            self._anchor, self._compact[ids], *embedding, self._embedding_gradients, self._epsilon
-        )
         masks = iter(self._dropout_masks(rows, 2 * len(self._layers) + 2))
         attention = iter(self._attention_masks(count * self._heads, length))
         bias = None
         if batch["padded"]:
             away = (1 - batch["attention_mask"]).to(self._work_type) * torch.finfo(self._work_type).min / 2
             bias = away[:, None, None, :].expand(-1, self._heads, 1, -1).reshape(-1, 1, length)
-        hidden = _dropped(hidden, next(masks))
-        for weights in self._weights:
+        hidden: Tensor
+        with torch.set_grad_enabled(not self._frozen):
+            hidden = Embedding.apply(  # type: ignore[no-untyped-call]
+                self._anchor, self._compact[ids], *self._embedding.values(), self._embedding_gradients, self._epsilon
+            )
+            hidden = _dropped(hidden, next(masks))
+        for number, weights in enumerate(self._weights):
             drop = Masks(next(masks), next(masks), next(attention))
-            hidden = EncoderLayer.apply(hidden, weights, bias, drop, shape)  # type: ignore[no-untyped-call]
+            if number == self._frozen > 0:
+                hidden.requires_grad_()  # from here on gradients are wanted
+            with torch.set_grad_enabled(number >= self._frozen):
+                hidden = EncoderLayer.apply(hidden, weights, bias, drop, shape)  # type: ignore[no-untyped-call]
         return _dropped(hidden, next(masks))
 
     def _dropout_masks(self, rows: int, count: int) -> list[Tensor | None]:
@@ -232,10 +250,17 @@ class FastEngine:
         kept = numbers.view(torch.uint8)[: math.prod(shape)] >= limit
         return kept.to(self._work_type).mul_(BYTES / max(BYTES - limit, 1)).view(shape)
 
-    def _layer_weights(self, number: int) -> LayerWeights:
-        names = list(self._layers[number])
-        views = {name: self.flat.views[f"{number}.{name}"] for name in names}
-        return LayerWeights(**views, grads={name: self.flat.gradients[f"{number}.{name}"] for name in names})
+    def _trained_layers(self) -> list[tuple[int, dict[str, list[Tensor]]]]:
+        return list(enumerate(self._layers))[self._frozen :]
+
+    def _layer_weights(self, number: int, work_type: torch.dtype) -> LayerWeights:
+        layer = self._layers[number]
+        if number < self._frozen:
+            wholes = {name: torch.cat([tensor.detach() for tensor in tensors]) for name, tensors in layer.items()}
+            held = {name: value if "norm" in name else value.to(work_type) for name, value in wholes.items()}
+            return LayerWeights(**held, grads={})
+        views = {name: self.flat.views[f"{number}.{name}"] for name in layer}
+        return LayerWeights(**views, grads={name: self.flat.gradients[f"{number}.{name}"] for name in layer})
 
 
 def _dropped(hidden: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,6 +1,5 @@
 """Stage finetune: prepared examples to a model folder that transformers loads unchanged."""
 
-import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,11 +11,16 @@ import torch
 
 from tasks import adapters, compute, models, params, records, training
 from tasks.checkpoints import Checkpoints
+from tasks.class_weights import class_weights
+from tasks.depths import check_depths
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine, unfit
-from tasks.inference import probabilities
+from tasks.heads import with_head
+from tasks.history import write_history
+from tasks.inference import validated
 from tasks.inputs_key import inputs_key
 from tasks.keyed_folders import shared_place
+from tasks.lora import Lora
 from tasks.plain_engine import PlainEngine
 from tasks.scoring.selection import entity_f1
 from tasks.stage import argument_parser, run_stage, say
@@ -68,16 +72,26 @@ def finetune(
     options = settings.finetune
     machine = compute.set_up(settings.compute, settings.seed)
     adapter = adapters.find(settings.task)
+    if options.head not in adapter.heads:
+        raise UserError(
+            f"params.yaml: finetune.head: {options.head} does not go with task: {settings.task}; "
+            f"write one of: {', '.join(adapter.heads)}"
+        )
     shutil.rmtree(model_folder, ignore_errors=True)
 
     labels = records.read_json(prepared / "labels.json")
-    train = list(records.read_examples(prepared / "train.jsonl"))
-    validation = list(records.read_examples(prepared / "validation.jsonl"))
+    own = params.check(adapter.options, settings.options, Path("params.yaml"), prefix=f"{settings.task}.")
+    train, validation = (
+        list(adapter.surround(records.read_examples(prepared / f"{split}.jsonl"), own, options.max_length))
+        for split in ("train", "validation")
+    )
+    if getattr(own, "context", "none") == "document" and not any(example.document for example in train):
+        say(f"{settings.task}.context: document has no effect: no document is known in train")
     classes = adapter.classes(labels)
 
     source, load = models.resolve(options.model, options.revision)
     tokenizer = models.load_tokenizer(source, load)
-    model = adapter.model(source, load, classes)
+    model = with_head(adapter.model(source, load, classes), options.head, options.features, classes)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
     if options.max_length > limit:
@@ -85,6 +99,10 @@ def finetune(
             f"params.yaml: finetune.max_length: {options.max_length} is more than the {limit} "
             f"that {options.model} can read; write {limit} or less (longer sentences get several windows)"
         )
+    check_depths(
+        model, frozen_layers=options.frozen_layers, layer_decay=options.layer_decay, lora_rank=options.lora.rank
+    )
+    lora = Lora(model.base_model, **options.lora.model_dump()) if options.lora.rank else None
     shape = (options.max_length, options.window_overlap)
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
@@ -93,9 +111,11 @@ def finetune(
         f"{options.model} on {machine.description}, {path}; {len(train)} examples in {len(windows)} windows, "
         f"{sum(len(window.input_ids) for window in windows)} sub-words"
     )
+    if options.max_minutes:
+        say(f"finetune.max_minutes: {options.max_minutes:g}: the clock decides this model, which cannot be rebuilt")
 
     def validate(trained: Any) -> tuple[float, float]:
-        answers = probabilities(
+        answers, loss = validated(
             trained,
             validation_windows,
             pad_id=tokenizer.pad_token_id,
@@ -104,12 +124,15 @@ def finetune(
         )
         predictions = adapter.decode(validation, answers, classes)
         figure = entity_f1([p.gold for p in predictions], [p.predicted for p in predictions])
-        return mean_loss(answers), figure
+        return loss, figure
 
     card = {
         "classes": classes,
+        "features": options.features,
+        "head": options.head,
         "max_length": options.max_length,
         "model": options.model,
+        "options": settings.options,
         "revision": options.revision,
         "task": settings.task,
         "window_overlap": options.window_overlap,
@@ -120,18 +143,16 @@ def finetune(
         engine,
         windows,
         validate,
+        plan_of(options, class_weights(options.class_weights, windows, len(classes))),
         store=store,
         pad_id=tokenizer.pad_token_id,
         machine=machine,
         seed=settings.seed,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        warmup_ratio=options.warmup_ratio,
-        max_gradient_norm=options.max_gradient_norm,
     )
     seconds = time.monotonic() - started
     trained = engine.sync()
+    if lora is not None:
+        lora.merge()
     trained.config._name_or_path = ""  # would hold a path of this machine
     trained.save_pretrained(model_folder)
     save_tokenizer(tokenizer, model_folder)
@@ -141,17 +162,36 @@ def finetune(
         | {
             "best_epoch": result.best.epoch,
             "padded_tokens": result.padded_tokens,
+            "rebuildable": not options.max_minutes,
             "steps": result.steps,
             "tokens": result.tokens,
         },
     )
-    training.write_history(history, result.history)
+    write_history(history, result.history)
     say(f"kept epoch {result.best.epoch} with validation F1 {result.best.validation_f1:.4f}")
     return {
         "machine": machine.description,
         "train_seconds": round(seconds, 1),
-        "examples_per_second": round(len(train) * options.epochs / seconds, 1),
+        "examples_per_second": round(result.examples / seconds, 1),
     }
+
+
+def plan_of(options: params.Finetune, weights: list[float] | None) -> training.Plan:
+    """The plan of training that params.yaml describes; ``weights`` are those of the classes."""
+    return training.Plan(
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        micro_batch_size=options.micro_batch_size,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        warmup_ratio=options.warmup_ratio,
+        max_gradient_norm=options.max_gradient_norm,
+        patience=options.patience,
+        minimum_gain=options.minimum_gain,
+        max_steps=options.max_steps,
+        max_minutes=options.max_minutes,
+        class_weights=weights,
+    )
 
 
 def choose_engine(
@@ -165,6 +205,15 @@ def choose_engine(
     """The engine that trains ``model``, and a few words on which it is and why."""
     options = settings.finetune
     reason = unfit(model) if machine.device.type == "cpu" else f"it is for processors, not {machine.device.type}"
+    other = {
+        "optimizer": options.optimizer != "adamw" and options.optimizer,
+        "features": options.features != "last" and options.features,
+        "head": options.head == "crf" and options.head,
+        "lora.rank": options.lora.rank,
+    }
+    lacks = [f"finetune.{key}: {value}" for key, value in other.items() if value]
+    if lacks:
+        reason = f"it has no {' and no '.join(lacks)}"
     if reason:
         engine = PlainEngine(
             model,
@@ -173,6 +222,10 @@ def choose_engine(
             weight_decay=options.weight_decay,
             dropout=options.dropout,
             seed=settings.seed,
+            features=options.features,
+            optimizer=options.optimizer,
+            frozen_layers=options.frozen_layers,
+            layer_decay=options.layer_decay,
         )
         return engine, f"plain path (the fast one does not fit: {reason})"
     fast = FastEngine(
@@ -185,20 +238,10 @@ def choose_engine(
         dropout=options.dropout,
         attention_dropout=options.attention_dropout,
         seed=settings.seed,
+        frozen_layers=options.frozen_layers,
+        layer_decay=options.layer_decay,
     )
     return fast, "fast path"
-
-
-def mean_loss(answers: Sequence[tuple[adapters.Encoded, Any]]) -> float:
-    """Mean cross-entropy in nats of the labelled parts, from probabilities; labels unseen in train are left out."""
-    total, count = 0.0, 0
-    for window, rows in answers:
-        for (position, _), row in zip(window.parts, rows, strict=True):
-            label = window.labels[position]
-            if label >= 0:
-                total -= math.log(max(float(row[label]), 1e-12))
-                count += 1
-    return total / max(count, 1)
 
 
 def set_dropout(config: Any, model: Any, hidden: float, attention: float) -> None:

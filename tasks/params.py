@@ -10,6 +10,7 @@ from tasks.errors import UserError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 
 
 class Section(BaseModel):
@@ -33,12 +34,22 @@ class Preprocess(Section):
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Lora(Section):
+    rank: Natural
+    alpha: Positive
+    dropout: Fraction
+    targets: Annotated[list[str], Field(min_length=1)]
+
+
 class Finetune(Section):
     model: str
     revision: str
     epochs: Positive
     batch_size: Positive
+    micro_batch_size: Natural
+    optimizer: Literal["adamw", "adafactor", "sgd"]
     learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["linear", "cosine", "constant"]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_ratio: Fraction
     max_gradient_norm: Annotated[float, Field(gt=0)]
@@ -46,6 +57,16 @@ class Finetune(Section):
     window_overlap: Annotated[int, Field(ge=0)]
     dropout: Fraction
     attention_dropout: Fraction
+    features: Literal["last", "mean_last_4", "frozen"]
+    head: Literal["linear", "mlp", "crf"]
+    lora: Lora
+    class_weights: Literal["none", "balanced", "square_root"]
+    frozen_layers: Natural
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    patience: Natural
+    minimum_gain: Fraction
+    max_steps: Natural
+    max_minutes: Annotated[float, Field(ge=0)]
 
 
 class Compute(Section):
@@ -109,7 +130,58 @@ def load(path: Path) -> Params:
         if not isinstance(blocks.get(task), dict):
             raise UserError(f"{path}: the block '{task}:' of the task is missing; CONTRIBUTING.md shows one")
         values["options"] = blocks[task]
-    return check(Params, values, path)
+    params = check(Params, values, path)
+    refuse_senseless(params.finetune, path)
+    return params
+
+
+def refuse_senseless(finetune: Finetune, path: Path) -> None:
+    """Stop at values that are right each for itself and make no sense together, at once and not after an hour.
+
+    Raises:
+        UserError: names both keys and the remedy.
+    """
+    f = finetune
+    rules = [
+        (
+            f.micro_batch_size > f.batch_size,
+            f"finetune.micro_batch_size: {f.micro_batch_size} is more than finetune.batch_size: {f.batch_size}; "
+            "write less, or 0 for the whole step",
+        ),
+        (
+            f.patience == 0 and f.minimum_gain > 0,
+            f"finetune.minimum_gain: {f.minimum_gain:g} has no effect with finetune.patience: 0, which never stops; "
+            "set a patience or write minimum_gain: 0.0",
+        ),
+        (
+            f.patience > 0 and f.patience >= f.epochs,
+            f"finetune.patience: {f.patience} cannot end a run of finetune.epochs: {f.epochs}; "
+            "write less, or 0 to never stop early",
+        ),
+        (
+            f.features == "frozen" and f.lora.rank > 0,
+            f"finetune.features: frozen trains nothing of the encoder, and finetune.lora.rank: {f.lora.rank} does; "
+            "write features: last, or rank: 0",
+        ),
+        (
+            f.features == "frozen" and f.frozen_layers > 0,
+            f"finetune.frozen_layers: {f.frozen_layers} says nothing with finetune.features: frozen, which freezes "
+            "all; write 0, or features: last",
+        ),
+        (
+            f.features == "frozen" and f.layer_decay < 1,
+            f"finetune.layer_decay: {f.layer_decay:g} has no layer to work on with finetune.features: frozen; "
+            "write 1.0, or features: last",
+        ),
+        (
+            f.head == "crf" and f.class_weights != "none",
+            f"finetune.class_weights: {f.class_weights} weighs words, and finetune.head: crf scores whole sentences; "
+            "write class_weights: none, or head: linear",
+        ),
+    ]
+    for holds, problem in rules:
+        if holds:
+            raise UserError(f"{path}: {problem}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

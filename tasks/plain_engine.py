@@ -1,4 +1,4 @@
-"""The plain path of training: any encoder of transformers, its own forward pass, accelerate and torch's AdamW."""
+"""The plain path of training: any encoder of transformers, its own forward pass, accelerate, any optimizer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 
 from tasks.compute import Machine
+from tasks.crf import Crf
+from tasks.depths import freeze
+from tasks.heads import hidden_states
+from tasks.optimizers import Name, make_optimizer, parameter_groups, set_rate
 
 
 class PlainEngine:
@@ -21,16 +25,22 @@ class PlainEngine:
         weight_decay: float,
         dropout: float,
         seed: int,
+        features: str = "last",
+        optimizer: Name = "adamw",
+        frozen_layers: int = 0,
+        layer_decay: float = 1.0,
     ) -> None:
+        """Take over ``model``; its lower ``frozen_layers`` layers and the embeddings under them are not trained."""
         from accelerate import Accelerator
 
-        self.seed, self.dropout = seed, dropout
+        self.seed, self.dropout, self.features = seed, dropout, features
         precision = "bf16" if machine.bf16 else "no"
         self._accelerator = Accelerator(mixed_precision=precision, cpu=machine.device.type == "cpu")
         model.to(machine.device)
-        groups = parameter_groups(model, weight_decay)
-        optimizer = torch.optim.AdamW(groups, lr=0.0, fused=machine.device.type != "mps")
-        self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
+        freeze(model, frozen_layers)
+        groups = parameter_groups(model, weight_decay, layer_decay)
+        made = make_optimizer(optimizer, groups, fused=machine.device.type != "mps")
+        self._model, self._optimizer = self._accelerator.prepare(model, made)
         self._head = head
 
     def step(
@@ -45,16 +55,18 @@ class PlainEngine:
         """One optimizer step over one or several batches; the arguments are those of FastEngine.step."""
         torch.manual_seed((self.seed * 1_000_003 + number) % 2**63)
         self._model.train()
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self._optimizer, rate)
         total = torch.zeros((), device=self._accelerator.device)
         base = self.model.base_model
         for batch in batches:
             with self._accelerator.autocast():
-                hidden = base(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+                hidden = hidden_states(base, self.features, batch["input_ids"], batch["attention_mask"])
                 answered = hidden.flatten(0, 1)[batch["answered"]]
                 logits = self._head(torch.nn.functional.dropout(answered, self.dropout))
-            value = loss(logits.float(), batch["targets"])
+            logits = logits.float()
+            if isinstance(self._head, Crf):
+                logits = self._head.conditional(logits, batch["targets"], batch["lengths"])
+            value = loss(logits, batch["targets"])
             self._accelerator.backward(value)
             total += value.detach()
         self._accelerator.clip_grad_norm_(self._model.parameters(), max_norm)
@@ -95,12 +107,3 @@ class PlainEngine:
     def sync(self) -> Any:
         """The model, whose weights are always the newest."""
         return self.model
-
-
-def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters with decay (matrices) and without (biases and norms, which have one dimension)."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]

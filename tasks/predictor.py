@@ -5,7 +5,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, compute, models, records
+from tasks import adapters, compute, models, params, records
+from tasks.errors import UserError
 from tasks.inference import probabilities
 
 CHUNK = 2048  # examples that are in memory as tensors and probabilities at once
@@ -18,9 +19,16 @@ class Predictor:
         """Load ``folder``.
 
         Raises:
-            UserError: the folder is missing, or holds files that could run code.
+            UserError: the folder is missing, incomplete, or holds files that could run code.
         """
-        card = records.read_json(folder / "hone.json")
+        from tasks.heads import load_head
+
+        file = folder / "hone.json"
+        card = records.read_json(file)
+        if missing := {"classes", "features", "head", "max_length", "options", "window_overlap"} - card.keys():
+            raise UserError(
+                f"{file}: {', '.join(sorted(missing))} missing (an older hone made it); 'dvc repro' trains it anew"
+            )
         models.check_safe(folder)
         load = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
         self.adapter = adapter
@@ -30,11 +38,14 @@ class Predictor:
         self.max_length: int = card["max_length"]
         self.overlap: int = card["window_overlap"]
         self.tokenizer = models.load_tokenizer(str(folder), load)
+        self.options = params.check(adapter.options, card["options"], file, prefix="options.")
         model: Any = adapter.model(str(folder), load, self.classes)
+        model = load_head(model, folder, card["head"], card["features"], self.classes)
         self.model = model.to(machine.device)
 
     def predict(self, examples: Iterator[records.Example]) -> Iterator[records.Prediction]:
         """Predictions in the order of the examples, a chunk of them in memory at a time."""
+        examples = iter(self.adapter.surround(examples, self.options, self.max_length))
         while chunk := list(islice(examples, CHUNK)):
             windows = self.adapter.encode(chunk, self.tokenizer, self.classes, self.max_length, self.overlap)
             answers = probabilities(

@@ -30,6 +30,7 @@ class TokenClassification(Section):
     token_field: str
     tag_field: str
     scheme: Literal["auto", "IOB1", "IOB2", "BIOES", "BILOU", "BMES"]
+    context: Literal["none", "document"]
 
 
 def source(name: str, options: TokenClassification) -> str:

@@ -5,58 +5,54 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.adapters import Encoded
 from tasks.batches import collate, epoch_batches
+from tasks.class_weights import weight_of
 from tasks.compute import Machine
 from tasks.errors import UserError
+from tasks.history import Epoch, Trained
 from tasks.progress import progress
+from tasks.schedules import Shape, schedule
 from tasks.stage import say
+from tasks.stopping import Budget, epochs_without_gain
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One line of history.csv.
+class Plan:
+    """How to train, as the finetune block of params.yaml says it.
 
     Attributes:
-        epoch: from 1.
-        step: optimizer steps done so far.
-        learning_rate: of the last step.
-        train_loss: mean cross-entropy per labelled word over the epoch, in nats.
-        validation_loss: the same on validation after the epoch.
-        validation_f1: headline metric on validation, 0 to 1.
+        epochs: passes over train, at most.
+        batch_size: examples per optimizer step.
+        micro_batch_size: examples that are in memory at once; 0 takes the whole step.
+        learning_rate: peak.
+        schedule: shape of the learning rate after the warm-up.
+        warmup_ratio: share of all steps.
+        max_gradient_norm: gradients are scaled down to it.
+        patience: epochs without gain on validation after which the run ends; 0 never ends it.
+        minimum_gain: a gain is more than this, in units of the headline metric.
+        max_steps: optimizer steps at most, 0 for no such limit; the schedule then ends there.
+        max_minutes: of training at most, 0 for no such limit; what comes out then depends on the clock.
+        class_weights: weight of each class in the loss; None where all count alike.
     """
 
-    epoch: int
-    step: int
+    epochs: int
+    batch_size: int
+    micro_batch_size: int
     learning_rate: float
-    train_loss: float
-    validation_loss: float
-    validation_f1: float
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training run did, in units that do not depend on the machine.
-
-    Attributes:
-        history: every epoch.
-        best: the epoch whose weights were kept.
-        steps: optimizer steps.
-        tokens: sub-words that the model saw, special ones counted, padding not.
-        padded_tokens: the same with padding.
-    """
-
-    history: list[Epoch]
-    best: Epoch
-    steps: int
-    tokens: int
-    padded_tokens: int
+    schedule: Shape
+    warmup_ratio: float
+    max_gradient_norm: float
+    patience: int
+    minimum_gain: float
+    max_steps: int
+    max_minutes: float
+    class_weights: list[float] | None
 
 
 class Engine(Protocol):
@@ -112,9 +108,12 @@ class Position:
     epoch: int = 1
     batch: int = 0  # of the epoch, done
     step: int = 0
+    examples: int = 0
     tokens: int = 0
     padded_tokens: int = 0
-    labelled: int = 0  # words of the epoch
+    labelled: float = 0  # words of the epoch, each as much as its class weighs
+    rate: float = 0.0  # of the last step
+    seconds: float = 0.0  # of training, over all processes
     history: list[Epoch] = field(default_factory=list)
 
     @property
@@ -127,94 +126,108 @@ def train(
     engine: Engine,
     windows: Sequence[Encoded],
     validate: Callable[[Any], tuple[float, float]],
+    plan: Plan,
     *,
     store: Store | None,
     pad_id: int,
     machine: Machine,
     seed: int,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    warmup_ratio: float,
-    max_gradient_norm: float,
     on_step: Callable[[int], None] | None = None,
 ) -> Trained:
     """Fine-tune the model of ``engine``; at the end it has the weights of the best epoch.
 
-    Linear warm-up and linear decay to 0; the loss of a step is the mean cross-entropy over the labelled words of its
-    examples, however many windows they have. Order and dropout follow from seed, epoch and step alone, so that a run
-    that goes on from a checkpoint ends with the same bits as one that was never interrupted.
+    The loss of a step is the mean cross-entropy over the labelled words of its examples, however many windows and
+    micro batches they have. Order and dropout follow from seed, epoch and step alone, so that a run that goes on from
+    a checkpoint ends with the same bits as one that was never interrupted, unless ``plan.max_minutes`` ends it.
 
     Args:
         windows: of all training examples, in their order.
         validate: ``model -> (loss, headline metric)`` on validation.
         store: keeps checkpoints; None keeps none.
         pad_id: sub-word id of padding.
-        batch_size: examples per optimizer step.
-        learning_rate: peak.
-        warmup_ratio: share of all steps.
         on_step: called after each step with the number of steps done.
     """
     import torch
 
     groups = _by_example(windows)
     lengths = [sum(len(windows[index].input_ids) for index in group) for group in groups]
-    steps = epochs * math.ceil(len(groups) / batch_size)
-    rate = linear_schedule(learning_rate, steps, round(warmup_ratio * steps))
+    steps = plan.epochs * math.ceil(len(groups) / plan.batch_size)
+    steps = min(steps, plan.max_steps or steps)
+    rate = schedule(plan.schedule, plan.learning_rate, steps, round(plan.warmup_ratio * steps))
+    weights = None if plan.class_weights is None else torch.tensor(plan.class_weights, device=machine.device)
     at = Position()
     total = torch.zeros((), device=machine.device)  # loss of the epoch so far
     best: dict[str, torch.Tensor] = {}
     if store is not None and (found := store.load()) is not None:
         at, total, best = _resume(engine, found, machine)
         say(f"goes on after step {at.step} of {steps}")
+    budget = Budget(steps, plan.max_minutes, seconds=at.seconds)
     clock = progress(range(at.step, steps), steps - at.step, "fine-tune")  # over all epochs: it knows the time left
-    while at.epoch <= epochs:
+    while at.epoch <= plan.epochs and (at.batch > 0 or at.step == 0 or not budget.spent(at.step)):
         started = time.monotonic()
-        for batch in epoch_batches(lengths, batch_size=batch_size, seed=seed, epoch=at.epoch)[at.batch :]:
+        for batch in epoch_batches(lengths, batch_size=plan.batch_size, seed=seed, epoch=at.epoch)[at.batch :]:
+            if at.batch > 0 and budget.spent(at.step):
+                break
             next(clock, None)
             chosen = [windows[index] for example in batch for index in groups[example]]
-            tensors = collate(chosen, pad_id=pad_id, device=machine.device)
-            labelled = max(1, sum(len(window.parts) for window in chosen))
+            tensors = [
+                collate(
+                    [windows[index] for example in part for index in groups[example]],
+                    pad_id=pad_id,
+                    device=machine.device,
+                )
+                for part in _parts(batch, plan.micro_batch_size)
+            ]
+            labelled = weight_of(chosen, plan.class_weights)
+            at.rate = rate(budget.place(at.step))
             total += labelled * engine.step(
-                [tensors],
-                partial(mean_cross_entropy, count=labelled),
+                tensors,
+                partial(mean_cross_entropy, count=labelled, weights=weights),
                 number=at.step,
-                rate=rate(at.step),
-                max_norm=max_gradient_norm,
+                rate=at.rate,
+                max_norm=plan.max_gradient_norm,
             )
             at.batch += 1
             at.step += 1
             at.labelled += labelled
+            at.examples += len(batch)
             at.tokens += sum(len(window.input_ids) for window in chosen)
-            at.padded_tokens += tensors["input_ids"].numel()
+            at.padded_tokens += sum(part["input_ids"].numel() for part in tensors)
             if on_step is not None:
                 on_step(at.step)
             if store is not None and store.due(at.step):
+                at.seconds = budget.seconds
                 _save(store, engine, at, total, best)
                 store.leave_if_told()
         loss = total.item() / at.labelled
         if not math.isfinite(loss):
             raise UserError(
                 f"the loss is no longer a number in epoch {at.epoch}; "
-                f"params.yaml: finetune.learning_rate: {learning_rate:g} is too high, try a third of it"
+                f"params.yaml: finetune.learning_rate: {plan.learning_rate:g} is too high, try a third of it"
             )
         validation_loss, figure = validate(engine.sync())
-        line = Epoch(at.epoch, at.step, rate(at.step - 1), loss, validation_loss, figure)
+        line = Epoch(at.epoch, at.step, at.rate, loss, validation_loss, figure)
         at.history.append(line)
         if at.best is line:
             best = engine.weights()
         say(
-            f"epoch {line.epoch}/{epochs}  train loss {loss:.4f}  validation loss {validation_loss:.4f}  "
+            f"epoch {line.epoch}/{plan.epochs}  train loss {loss:.4f}  validation loss {validation_loss:.4f}  "
             f"validation F1 {figure:.4f}{' (best so far)' if at.best is line else ''}  "
             f"{time.monotonic() - started:.0f} s"
         )
         at.epoch, at.batch, at.labelled = at.epoch + 1, 0, 0
         total.zero_()
+        without = epochs_without_gain([past.validation_f1 for past in at.history], plan.minimum_gain)
+        if 0 < plan.patience <= without and at.epoch <= plan.epochs:
+            say(f"stops early: {without} epochs without a gain of more than {plan.minimum_gain:g} (finetune.patience)")
+            break
+        if at.step < steps and budget.spent(at.step):
+            say(f"stops after step {at.step} of {steps}: finetune.max_minutes: {plan.max_minutes:g} are over")
     if at.best is None:
         raise ValueError("epochs must be at least 1")
     engine.set_weights(best)
     engine.sync()
-    return Trained(at.history, at.best, at.step, at.tokens, at.padded_tokens)
+    return Trained(at.history, at.best, at.step, at.examples, at.tokens, at.padded_tokens)
 
 
 def _save(store: Store, engine: Engine, at: Position, total: "torch.Tensor", best: dict[str, "torch.Tensor"]) -> None:
@@ -233,32 +246,25 @@ def _resume(
     return at, tensors["total"].to(machine.device), best
 
 
-def linear_schedule(peak: float, steps: int, warmup: int) -> Callable[[int], float]:
-    """Learning rate of a step, from 0: rises linearly over ``warmup`` steps to ``peak``, then falls to 0 at the end."""
+def mean_cross_entropy(
+    logits: "torch.Tensor", targets: "torch.Tensor", count: float, weights: "torch.Tensor | None" = None
+) -> "torch.Tensor":
+    """Cross-entropy in nats, summed and divided by ``count``.
 
-    def rate(step: int) -> float:
-        if step < warmup:
-            return peak * (step + 1) / (warmup + 1)
-        return peak * max(0.0, (steps - step) / max(1, steps - warmup))
-
-    return rate
-
-
-def mean_cross_entropy(logits: "torch.Tensor", targets: "torch.Tensor", count: int) -> "torch.Tensor":
-    """Cross-entropy in nats, summed and divided by ``count``; logits are float32 (n, classes), targets classes (n,)."""
+    Args:
+        logits: float32 (n, classes).
+        targets: classes (n,).
+        count: of all words of the step; with weights, what they weigh together.
+        weights: of each class (classes,).
+    """
     import torch
 
-    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / count
+    return torch.nn.functional.cross_entropy(logits, targets, weight=weights, reduction="sum") / count
 
 
-def write_history(path: Path, history: Sequence[Epoch]) -> None:
-    """history.csv, which `dvc plots show` draws; losses and F1 to six decimals."""
-    lines = ["epoch,step,learning_rate,train_loss,validation_loss,validation_f1"]
-    for line in history:
-        figures = (line.train_loss, line.validation_loss, line.validation_f1)
-        lines.append(f"{line.epoch},{line.step},{line.learning_rate:.6g}," + ",".join(f"{x:.6f}" for x in figures))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def _parts(batch: list[int], size: int) -> list[list[int]]:
+    """The batch in parts of ``size``; whole where that is 0."""
+    return [batch[at : at + size] for at in range(0, len(batch), size)] if size else [batch]
 
 
 def _by_example(windows: Sequence[Encoded]) -> list[list[int]]:

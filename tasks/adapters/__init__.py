@@ -7,7 +7,7 @@ and transformers inside the functions that need them, so that preprocess and rep
 
 import importlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +54,13 @@ class Adapter:
             that the two can be compared. Never raises.
         items: ``(target) -> Counter``: gold items of a target by label, e.g. entities by type.
         classes: ``(labels) -> list``: class names of the head in order, from the sorted labels of train.
+        surround: ``(examples, options, max_length) -> examples``: each with what its neighbours give to its inputs, in
+            order, bounded in memory; ``max_length`` bounds what can be of use. Comes before encode.
         encode: ``(examples, tokenizer, classes, max_length, overlap) -> list[Encoded]``.
-        model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the head of this task.
-        head: ``(model) -> module``: the part of the model that turns hidden states (n, H) into logits (n, classes).
+        heads: values of ``finetune.head`` that make sense for this task.
+        model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the linear head of this task.
+        head: ``(model) -> module``: the part of that model, or of a tasks.heads.Tagger, that turns hidden states (n, H)
+            into logits (n, classes).
         decode: ``(examples, [(window, probabilities)], classes) -> predictions`` in the order of the examples; the
             probabilities have shape (parts of the window, classes), float32.
         scorer: module of tasks/scoring/ whose ``score(predictions)`` gives the metrics. Only its name stands here, so
@@ -75,7 +79,9 @@ class Adapter:
     raw_items: Callable[[Row, Any, dict[str, Any]], int]
     items: Callable[[Any], Counter[str]]
     classes: Callable[[Sequence[str]], list[str]]
+    surround: Callable[[Iterable[Example], Any, int], Iterator[Example]]
     encode: Callable[[Sequence[Example], "PreTrainedTokenizerFast", Sequence[str], int, int], list[Encoded]]
+    heads: tuple[str, ...]
     model: Callable[[str, dict[str, Any], Sequence[str]], "PreTrainedModel"]
     head: Callable[["PreTrainedModel"], "Module"]
     decode: Callable[

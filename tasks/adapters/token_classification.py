@@ -1,9 +1,9 @@
 """Token classification: named entities and other flat spans over words, as IOB2 tags."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks import tagging
+from tasks import context, tagging
 from tasks.adapters import Adapter, Encoded
 from tasks.encoding import IGNORED, encode_words, merge_windows
 from tasks.models import load_model
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
+def surround(examples: Iterable[Example], options: tagging.TokenClassification, max_length: int) -> Iterator[Example]:
+    """The examples, with their neighbours in the same document where ``context`` asks for them."""
+    return context.surround(examples, max_length) if options.context == "document" else iter(examples)
+
+
 def encode(
     examples: Sequence[Example],
     tokenizer: "PreTrainedTokenizerFast",
@@ -25,14 +30,18 @@ def encode(
     max_length: int,
     overlap: int,
 ) -> list[Encoded]:
-    """Windows over the words of the examples; tags that are no class (unseen in train) are not learned from."""
+    """Windows over the words of the examples; tags that are no class (unseen in train) are not learned from.
+
+    What a window has left is filled with the neighbours that `surround` gave.
+    """
     index = {name: number for number, name in enumerate(classes)}
     labels = [
         [index.get(tag, IGNORED) for tag in example.target] or [IGNORED] * len(example.inputs["words"])
         for example in examples
     ]
     words = [example.inputs["words"] for example in examples]
-    return encode_words(words, labels, tokenizer, max_length=max_length, overlap=overlap)
+    around = context.around(examples, tokenizer)
+    return encode_words(words, labels, tokenizer, max_length=max_length, overlap=overlap, around=around)
 
 
 def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrainedModel":
@@ -96,7 +105,9 @@ adapter = Adapter(
     raw_items=tagging.raw_items,
     items=tagging.items,
     classes=tagging.classes,
+    surround=surround,
     encode=encode,
+    heads=("linear", "mlp", "crf"),
     model=model,
     head=head,
     decode=decode,

@@ -10,11 +10,12 @@ from transformers import AutoModelForTokenClassification, DistilBertConfig
 from tasks.adapters import Encoded
 from tasks.batches import collate
 from tasks.compute import Machine
+from tasks.depths import depths, freeze
 from tasks.encoding import encode_words
 from tasks.fast_engine import FastEngine, _parts, unfit
 from tasks.finetune import set_dropout
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
-from tasks.plain_engine import parameter_groups
+from tasks.optimizers import parameter_groups, set_rate
 from tasks.training import mean_cross_entropy
 
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
@@ -90,13 +91,17 @@ def test_logits_and_gradients_equal_the_plain_padded_model(name: str, request: p
     assert torch.allclose(found["head.weight"], expected["classifier.weight"], atol=1e-5)
 
 
+@pytest.mark.parametrize(("frozen", "decay"), [(0, 1.0), (1, 1.0), (2, 1.0), (0, 0.5), (1, 0.5)])
 @pytest.mark.parametrize("name", ["bert_folder", "roberta_folder"])
-def test_steps_equal_those_of_torch(name: str, request: pytest.FixtureRequest) -> None:
+def test_steps_equal_those_of_torch(name: str, frozen: int, decay: float, request: pytest.FixtureRequest) -> None:
     model, windows, pad = setting(name, request)
     other, _, _ = setting(name, request)
+    start = {key: value.clone() for key, value in model.state_dict().items()}
     batch = collate(windows, pad_id=pad, device=CPU.device)
-    engine = engine_of(other, windows, pad)
-    optimizer = torch.optim.AdamW(parameter_groups(model, 0.01), lr=1e-3)
+    engine = engine_of(other, windows, pad, frozen_layers=frozen, layer_decay=decay)
+    freeze(model, frozen)
+    optimizer = torch.optim.AdamW(parameter_groups(model, 0.01, decay))
+    set_rate(optimizer, 1e-3)
     for number in range(4):
         _, loss = plain_loss(model, batch)
         loss.backward()
@@ -108,6 +113,33 @@ def test_steps_equal_those_of_torch(name: str, request: pytest.FixtureRequest) -
     synced = engine.sync().state_dict()
     for key, value in model.state_dict().items():
         assert torch.allclose(synced[key], value, atol=2e-4), key  # Adam divides tiny gradients by their own size
+    lies = depths(model)
+    for key, depth in lies.items():
+        assert torch.equal(synced[key], start[key]) == (0 < frozen >= depth), key
+
+
+def test_frozen_layers_are_neither_in_the_vector_nor_in_the_graph(request: pytest.FixtureRequest) -> None:
+    layers, numbers = [], []
+    for frozen in (0, 1, 2):
+        model, windows, pad = setting("bert_folder", request)
+        engine = engine_of(model, windows, pad, frozen_layers=frozen)
+        freeze(model, frozen)
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        numbers.append(trained - engine.flat.master.numel())
+        hidden = engine._forward(collate(windows, pad_id=pad, device=CPU.device))
+        layers.append(backward_nodes(hidden).count("EncoderLayerBackward"))
+    assert layers == [2, 1, 0]
+    assert numbers[0] > 0  # embedding rows that the data does not use
+    assert numbers[1:] == [0, 0]
+
+
+def backward_nodes(tensor: torch.Tensor) -> list[str]:
+    """Names of the nodes that backward would go through, along the first inputs."""
+    names, node = [], tensor.grad_fn
+    while node is not None:
+        names.append(node.name())
+        node = node.next_functions[0][0] if node.next_functions else None
+    return names
 
 
 def mean(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -56,6 +56,52 @@ def test_a_mistake_is_named_with_its_key(edited: Any, old: str, new: str, messag
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"features: last": "features: frozen", "rank: 0 ": "rank: 8 "},
+            r"features: frozen .* finetune\.lora\.rank: 8",
+        ),
+        (
+            {"features: last": "features: frozen", "frozen_layers: 0": "frozen_layers: 2"},
+            r"frozen_layers: 2 says nothing with finetune\.features: frozen",
+        ),
+        (
+            {"features: last": "features: frozen", "layer_decay: 1.0": "layer_decay: 0.9"},
+            r"layer_decay: 0\.9 has no layer to work on with finetune\.features: frozen",
+        ),
+        (
+            {"head: linear": "head: crf", "class_weights: none": "class_weights: balanced"},
+            r"class_weights: balanced weighs words, and finetune\.head: crf",
+        ),
+        (
+            {"micro_batch_size: 0": "micro_batch_size: 17"},
+            r"micro_batch_size: 17 is more than finetune\.batch_size: 16",
+        ),
+        (
+            {"minimum_gain: 0.0": "minimum_gain: 0.1"},
+            r"minimum_gain: 0\.1 has no effect with finetune\.patience: 0",
+        ),
+        (
+            {"patience: 0": "patience: 8"},
+            r"patience: 8 cannot end a run of finetune\.epochs: 8",
+        ),
+    ],
+)
+def test_values_that_make_no_sense_together_are_refused_with_both_keys(
+    tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match=message) as error:
+        load(tmp_path / "params.yaml")
+    assert "\n" not in str(error.value)
+
+
 def test_missing_file_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file; run this in the project's folder"):
         load(tmp_path / "params.yaml")

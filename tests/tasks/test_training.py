@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from tasks.encoding import encode_words
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine
 from tasks.finetune import set_dropout
+from tasks.history import write_history
 from tasks.models import load_tokenizer
-from tasks.plain_engine import PlainEngine, parameter_groups
-from tasks.training import linear_schedule, mean_cross_entropy, train, write_history
+from tasks.plain_engine import PlainEngine
+from tasks.training import Plan, mean_cross_entropy, train
 
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
 SENTENCES = [
@@ -29,6 +31,9 @@ SENTENCES = [
 LABELS = [[1, 2, 0, 1, 0, 1], [0, 0, 0, 0, 1], [1, 2, 0, 0], [1]] * 4
 
 
+OPTIONS = ("dropout", "optimizer", "frozen_layers", "layer_decay")  # of an engine
+
+
 @pytest.fixture
 def toy(bert_folder: Path) -> tuple[Any, list[Encoded], int]:
     torch.manual_seed(0)
@@ -37,8 +42,26 @@ def toy(bert_folder: Path) -> tuple[Any, list[Encoded], int]:
     return token_classifier(str(bert_folder), {}, ["O", "B-X", "I-X"]), windows, tokenizer.pad_token_id
 
 
-def engine_of(kind: str, model: Any, windows: list[Encoded], pad: int, seed: int = 1, dropout: float = 0.1) -> Any:
-    common = {"machine": CPU, "weight_decay": 0.01, "dropout": dropout, "seed": seed}
+PLAN = Plan(
+    epochs=3,
+    batch_size=4,
+    micro_batch_size=0,
+    learning_rate=5e-3,
+    schedule="linear",
+    warmup_ratio=0.1,
+    max_gradient_norm=1.0,
+    patience=0,
+    minimum_gain=0.0,
+    max_steps=0,
+    max_minutes=0.0,
+    class_weights=None,
+)
+
+
+def engine_of(
+    kind: str, model: Any, windows: list[Encoded], pad: int, seed: int = 1, dropout: float = 0.1, **options: Any
+) -> Any:
+    common = {"machine": CPU, "weight_decay": 0.01, "dropout": dropout, "seed": seed} | options
     if kind == "plain":
         set_dropout(model.config, model, dropout, 0.0)
         return PlainEngine(model, model.classifier, **common)
@@ -50,20 +73,12 @@ def engine_of(kind: str, model: Any, windows: list[Encoded], pad: int, seed: int
 def run(toy: tuple[Any, list[Encoded], int], kind: str = "fast", **changes: Any) -> Any:
     model, windows, pad = toy
     figures = changes.pop("figures", None)
-    engine = engine_of(kind, model, windows, pad, changes.get("seed", 1))
-    settings = {
-        "store": None,
-        "pad_id": pad,
-        "machine": CPU,
-        "seed": 1,
-        "epochs": 3,
-        "batch_size": 4,
-        "learning_rate": 5e-3,
-        "warmup_ratio": 0.1,
-        "max_gradient_norm": 1.0,
-    }
+    options = {name: changes.pop(name) for name in OPTIONS if name in changes}
+    engine = engine_of(kind, model, windows, pad, changes.get("seed", 1), **options)
+    plan = replace(PLAN, **{name: changes.pop(name) for name in list(changes) if hasattr(PLAN, name)})
+    settings = {"store": None, "pad_id": pad, "machine": CPU, "seed": 1} | changes
     values = iter(figures or [])
-    return train(engine, windows, lambda _: (0.0, next(values) if figures else 0.5), **(settings | changes))
+    return train(engine, windows, lambda _: (0.0, next(values) if figures else 0.5), plan, **settings)
 
 
 @pytest.mark.parametrize("kind", ["fast", "plain"])
@@ -103,15 +118,11 @@ def test_the_weights_of_the_best_epoch_are_kept_and_of_the_first_among_equals(to
         engine,
         windows,
         validate,
+        replace(PLAN, epochs=4),
         store=None,
         pad_id=pad,
         machine=CPU,
         seed=1,
-        epochs=4,
-        batch_size=4,
-        learning_rate=5e-3,
-        warmup_ratio=0.1,
-        max_gradient_norm=1.0,
     )
     assert result.best.epoch == 2
     assert [line.validation_f1 for line in result.history] == [0.1, 0.4, 0.4, 0.3]
@@ -127,12 +138,29 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("kind", ["fast", "plain"])
-@pytest.mark.parametrize("step", [1, 4, 6, 8, 11])
-def test_a_killed_run_goes_on_to_the_same_bits(toy: Any, kind: str, step: int, tmp_path: Path) -> None:
+FREEZING = {"frozen_layers": 1, "layer_decay": 0.5}
+STOPPING = {"patience": 1, "epochs": 4, "class_weights": [0.2, 1.0, 3.0]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "options"),
+    [
+        *((kind, step, {}) for kind in ("fast", "plain") for step in (1, 4, 6, 8, 11)),
+        ("fast", 6, {"micro_batch_size": 3}),
+        ("fast", 6, FREEZING),
+        ("plain", 6, FREEZING),
+        ("plain", 6, {"optimizer": "adafactor"}),
+        ("plain", 6, {"optimizer": "sgd"}),
+        ("fast", 9, {"max_steps": 10, "schedule": "cosine"}),
+        ("fast", 9, STOPPING),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bits(
+    toy: Any, kind: str, step: int, options: dict[str, Any], tmp_path: Path
+) -> None:
     model = toy[0]
     start = {name: value.clone() for name, value in model.state_dict().items()}
-    whole = run(toy, kind, figures=[0.5, 0.9, 0.2])
+    whole = run(toy, kind, figures=[0.5, 0.9, 0.2], **options)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
 
     def kill(done: int) -> None:
@@ -141,11 +169,11 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy: Any, kind: str, step: int, t
 
     model.load_state_dict(start)
     with Checkpoints(tmp_path, "key", every_steps=1) as store, pytest.raises(Killed):
-        run(toy, kind, figures=[0.5, 0.9, 0.2], store=store, on_step=kill)
+        run(toy, kind, figures=[0.5, 0.9, 0.2], store=store, on_step=kill, **options)
     model.load_state_dict(start)
     torch.manual_seed(77)
     with Checkpoints(tmp_path, "key", every_steps=1) as store:
-        again = run(toy, kind, figures=[0.5, 0.9, 0.2][(step - 1) // 4 :], store=store)
+        again = run(toy, kind, figures=[0.5, 0.9, 0.2][(step - 1) // 4 :], store=store, **options)
     assert again == whole
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
@@ -184,23 +212,6 @@ def test_all_windows_of_an_example_are_in_one_step(bert_folder: Path) -> None:
     model = token_classifier(str(bert_folder), {}, ["O", "B-X", "I-X"])
     result = run((model, windows, tokenizer.pad_token_id), batch_size=1, epochs=1)
     assert result.steps == 2
-
-
-def test_learning_rate_rises_and_falls() -> None:
-    rate = linear_schedule(1.0, 100, 10)
-    assert rate(0) == pytest.approx(1 / 11)
-    assert rate(10) == 1.0
-    assert rate(55) == pytest.approx(0.5)
-    assert 0 < rate(99) < 0.02
-    assert linear_schedule(1.0, 10, 0)(0) == 1.0
-
-
-def test_biases_and_norms_do_not_decay(toy: Any) -> None:
-    decayed, plain = parameter_groups(toy[0], 0.01)
-    assert decayed["weight_decay"] == 0.01
-    assert plain["weight_decay"] == 0.0
-    assert all(parameter.ndim == 1 for parameter in plain["params"])
-    assert len(decayed["params"]) + len(plain["params"]) == len(list(toy[0].parameters()))
 
 
 def test_a_loss_that_is_no_number_stops_the_run(toy: Any) -> None:

@@ -1,0 +1,132 @@
+"""What stands on the encoder: a linear layer, a perceptron or a chain of tags, over the last layer or a mean of layers.
+
+A linear layer over the last one is the class that transformers has, and its folder loads there unchanged. Every other
+head is a `Tagger`: its folder is the encoder's, as transformers saves it, with ``head.safetensors`` beside it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.crf import Crf
+from tasks.errors import UserError
+
+HEAD = "head.safetensors"
+LAYERS = 4  # of mean_last_4
+
+
+class Tagger(torch.nn.Module):
+    """An encoder of transformers with a head that transformers has no class for.
+
+    Attributes:
+        encoder: gives hidden states (B, L, H).
+        classifier: the head, hidden states (n, H) to scores (n, C).
+        features: which hidden states it reads, see `hidden_states`.
+    """
+
+    def __init__(self, encoder: Any, classifier: torch.nn.Module, features: str) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.classifier = classifier
+        self.features = features
+
+    @property
+    def config(self) -> Any:
+        """The encoder's."""
+        return self.encoder.config
+
+    @property
+    def base_model(self) -> Any:
+        """The encoder, under the name that it has in transformers."""
+        return self.encoder
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        """``logits`` (B, L, C): scores of the head for each sub-word of B windows of L."""
+        hidden = hidden_states(self.encoder, self.features, input_ids, attention_mask)
+        return SimpleNamespace(logits=self.classifier(hidden))
+
+    def save_pretrained(self, folder: Path) -> None:
+        """The encoder as transformers saves it, and the head beside it."""
+        from safetensors.torch import save_file
+
+        self.encoder.save_pretrained(folder)
+        tensors = {name: value.detach().cpu().clone() for name, value in self.classifier.state_dict().items()}
+        save_file(tensors, folder / HEAD, metadata={"format": "pt"})
+
+
+def with_head(model: Any, head: str, features: str, classes: Sequence[str]) -> Any:
+    """The model of an adapter with the head and the features that params name.
+
+    Args:
+        model: the encoder with the linear layer that transformers puts on it.
+        head: linear, mlp or crf.
+        features: last, mean_last_4 or frozen.
+        classes: names in the order of the scores.
+
+    Raises:
+        UserError: the encoder has too few layers.
+    """
+    if features == "mean_last_4" and model.config.num_hidden_layers < LAYERS:
+        raise UserError(
+            f"params.yaml: finetune.features: mean_last_4 needs {LAYERS} layers, but finetune.model has "
+            f"{model.config.num_hidden_layers}; write last"
+        )
+    encoder = model.base_model
+    if features == "frozen":
+        encoder.requires_grad_(False)
+    if head == "linear" and features != "mean_last_4":
+        return model
+    width = model.config.hidden_size
+    layer: torch.nn.Module = torch.nn.Linear(width, len(classes))
+    if head == "mlp":
+        layer = torch.nn.Sequential(torch.nn.Linear(width, width), torch.nn.GELU(), layer)
+    elif head == "crf":
+        layer = Crf(width, classes)
+    for part in layer.modules():
+        if isinstance(part, torch.nn.Linear):  # as transformers begins its own
+            torch.nn.init.normal_(part.weight, std=getattr(model.config, "initializer_range", 0.02))
+            torch.nn.init.zeros_(part.bias)
+    return Tagger(encoder, layer, features)
+
+
+def load_head(model: Any, folder: Path, head: str, features: str, classes: Sequence[str]) -> Any:
+    """The model of a saved folder with its head.
+
+    Raises:
+        UserError: the file of the head is missing or is none of this head.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    made = with_head(model, head, features, classes)
+    if isinstance(made, Tagger):
+        try:
+            made.classifier.load_state_dict(load_file(folder / HEAD))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise UserError(f"{folder / HEAD}: no head to load ({first}); 'dvc repro' makes it again") from None
+    return made
+
+
+def chain_of(model: Any) -> Crf | None:
+    """The chain of tags on top of a model, or None."""
+    head = getattr(model, "classifier", None)
+    return head if isinstance(head, Crf) else None
+
+
+def hidden_states(encoder: Any, features: str, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """Hidden states (B, L, H): of the last layer, or the mean of the last four.
+
+    A frozen encoder gives the same ones in training as later: no dropout, no gradient.
+    """
+    deep = features == "mean_last_4"
+    if features == "frozen":
+        encoder.eval()
+    with torch.set_grad_enabled(torch.is_grad_enabled() and features != "frozen"):
+        answer = encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=deep)
+    hidden: Tensor = torch.stack(answer.hidden_states[-LAYERS:]).mean(0) if deep else answer.last_hidden_state
+    return hidden
