@@ -11,6 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples each time, and no verdict on how fast a busy machine makes them.
+settings.register_profile("hone", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hone")
 
 ROOT = Path(__file__).resolve().parent.parent
 
