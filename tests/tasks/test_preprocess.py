@@ -23,6 +23,7 @@ OPTIONS: dict[str, Any] = {
     "tag_column": -1,
     "token_field": "tokens",
     "tag_field": "tags",
+    "context": "none",
     "scheme": "auto",
 }
 

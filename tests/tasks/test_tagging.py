@@ -17,6 +17,7 @@ AUTO: dict[str, Any] = {
     "tag_column": -1,
     "token_field": "tokens",
     "tag_field": "tags",
+    "context": "none",
     "scheme": "auto",
 }
 
