@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import context, tagging
 from tasks.adapters import Adapter, Encoded
+from tasks.decoding import best_valid, is_valid
 from tasks.encoding import IGNORED, encode_words, merge_windows
 from tasks.models import load_model
 from tasks.records import Example, Prediction
@@ -72,11 +73,24 @@ def decode(
     answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]],
     classes: Sequence[str],
 ) -> list[Prediction]:
-    """The most probable tag of every word; a word that no window answers is O with confidence 0."""
+    """The most probable tags that IOB2 allows together; a word that no window answers is O with confidence 0."""
+    answers = list(answers)
     merged = merge_windows([len(example.inputs["words"]) for example in examples], answers)
+    tags = [[classes[i] if i >= 0 else "O" for i in indexes] for indexes, _ in merged]
+    broken = {number for number, sequence in enumerate(tags) if not is_valid(sequence)}
+    rows: dict[int, dict[int, NDArray[np.float32]]] = {number: {} for number in broken}
+    for window, probabilities in answers:
+        if window.example in broken:
+            places = (word for _, word in window.parts)
+            rows[window.example] |= dict(zip(places, probabilities, strict=True))
+    for number, answered in rows.items():
+        indexes = best_valid([answered.get(word) for word in range(len(tags[number]))], classes)
+        tags[number] = [classes[index] for index in indexes]
+        sure = [float(answered[word][index]) if word in answered else 0.0 for word, index in enumerate(indexes)]
+        merged[number][1][:] = sure
     return [
-        Prediction(example.id, example.target, [classes[i] if i >= 0 else "O" for i in indexes], confidence)
-        for example, (indexes, confidence) in zip(examples, merged, strict=True)
+        Prediction(example.id, example.target, sequence, confidence)
+        for example, sequence, (_, confidence) in zip(examples, tags, merged, strict=True)
     ]
 
 
