@@ -23,6 +23,22 @@ from ruamel.yaml import YAML
 
 from benchmarks.trainer import entity_f1
 
+# Values of finetune with which hone does what the plain Trainer does; it has no others.
+NEUTRAL: dict[str, Any] = {
+    "micro_batch_size": 0,
+    "optimizer": "adamw",
+    "schedule": "linear",
+    "features": "last",
+    "head": "linear",
+    "class_weights": "none",
+    "frozen_layers": 0,
+    "layer_decay": 1.0,
+    "patience": 0,
+    "minimum_gain": 0.0,
+    "max_steps": 0,
+    "max_minutes": 0,
+}
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -112,8 +128,16 @@ def trainer(workspace: Path, settings: dict[str, Any], *, group_by_length: bool)
 
 
 def trainer_options(settings: dict[str, Any]) -> list[str]:
-    """The options of benchmarks/trainer.py that say what these params say."""
+    """The options of benchmarks/trainer.py that say what these params say.
+
+    Raises:
+        ValueError: params ask for what the plain Trainer does not do.
+    """
     finetune = settings["finetune"]
+    rank = finetune["lora"]["rank"]
+    beyond = [name for name, value in NEUTRAL.items() if finetune[name] != value] + ["lora"] * (rank > 0)
+    if beyond:
+        raise ValueError(f"the Trainer of this comparison has no {', '.join(beyond)}; set the value of NEUTRAL")
     names = (
         "model epochs batch_size learning_rate weight_decay warmup_ratio max_gradient_norm "
         "max_length dropout attention_dropout"

@@ -23,11 +23,21 @@ def test_every_value_of_finetune_reaches_the_trainer() -> None:
     given = compare_seeds.trainer_options(settings)
     values = dict(zip(given[::2], given[1::2], strict=True))
     for name, value in settings["finetune"].items():
-        if name not in ("revision", "window_overlap"):  # the Trainer cuts; the embedded model has no revision
+        # the Trainer cuts; the embedded model has no revision; the others stand for what a Trainer does anyway
+        if name not in ("revision", "window_overlap", "lora", *compare_seeds.NEUTRAL):
             assert values[f"--{name.replace('_', '-')}"] == str(value)
     assert (values["--seed"], values["--threads"]) == ("7", str(settings["compute"]["threads"]))
     source = Path(trainer.__file__).read_text(encoding="utf-8")
     assert all(f'"{option}"' in source for option in values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("head", "crf"), ("frozen_layers", 2), ("lora", {"rank": 8}), ("max_steps", 10)]
+)
+def test_what_the_trainer_cannot_do_is_not_compared(name: str, value: Any) -> None:
+    settings = SETTINGS | {"seed": 7, "finetune": SETTINGS["finetune"] | {name: value}}
+    with pytest.raises(ValueError, match=f"has no {name}"):
+        compare_seeds.trainer_options(settings)
 
 
 def test_a_revision_of_the_hub_reaches_the_trainer() -> None:
