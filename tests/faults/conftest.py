@@ -118,10 +118,10 @@ class Project:
         return self.runs[-1]
 
     def rerun(self, command: str) -> list[Run]:
-        """Run a command until it succeeds; every try. The first one comes at once, whatever still lives."""
-        runs: list[Run] = []
-        while not runs or runs[-1].wait() != 0:
-            assert len(runs) < 8, "\n".join(run.said for run in runs)
+        """Run a command, at once and whatever still lives, until it succeeds; it may only fail because DVC is busy."""
+        runs = [self.start(command)]
+        while runs[-1].wait() != 0:
+            assert re.search(r"is busy|Unable to acquire lock", runs[-1].said) and len(runs) < 8, runs[-1].said
             runs.append(self.start(command))
         return runs
 
