@@ -4,7 +4,12 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tasks.records import Prediction
+from tasks.scoring.measures import Measure, f1
+from tasks.scoring.selection import strict_spans
 
 NAMES = {"precision": "entity_precision", "recall": "entity_recall", "f1-score": "entity_f1"}
 
@@ -54,3 +59,15 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     scores["gold_entities"] = sum(entry["support"] for entry in scores["per_type"].values())
     scores["predicted_entities"] = sum(tag.startswith("B-") for tags in predicted for tag in tags)
     return scores
+
+
+def strict_counts(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
+    """Entities of each prediction that are right, predicted and gold, by strict IOB2, shape (n, 3)."""
+    counts = np.zeros((len(predictions), 3))
+    for row, prediction in zip(counts, predictions, strict=True):
+        gold, predicted = strict_spans(prediction.gold), strict_spans(prediction.predicted)
+        row[:] = len(gold & predicted), len(predicted), len(gold)
+    return counts
+
+
+HEADLINE = Measure("entity_f1", strict_counts, f1)

@@ -1,0 +1,39 @@
+"""A figure of merit as counts that add up: what intervals, paired tests and what-if figures need to know of a task.
+
+A corpus-level figure (F1, accuracy, BLEU) is no mean of the figures of its items, but it follows from sums of counts
+that each item has. Resampling items then means summing rows again, without touching the texts.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.records import Prediction
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of merit.
+
+    Attributes:
+        name: as it stands in the metrics, e.g. ``entity_f1``.
+        counts: ``(predictions) -> float64 (n, K)``: the counts of each prediction.
+        figure: ``float64 (..., K) -> float64 (...)``: the figure that follows from summed counts; larger is better.
+    """
+
+    name: str
+    counts: Callable[[Sequence[Prediction]], NDArray[np.float64]]
+    figure: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    def of(self, predictions: Sequence[Prediction]) -> float:
+        """The figure over all predictions."""
+        return float(self.figure(self.counts(predictions).sum(axis=0)))
+
+
+def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 from (right, predicted, gold) on the last axis: 2 right / (predicted + gold), 0 where both are 0."""
+    right, predicted, gold = np.moveaxis(sums, -1, 0)
+    either = predicted + gold
+    return np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0)
