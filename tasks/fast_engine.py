@@ -21,6 +21,7 @@ from tasks.flat import Entry, FlatAdamW
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
 GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 BYTES = 256  # dropout is drawn in 256ths
+ROWS = 64  # the last layer works on multiples of so many: oneDNN makes and keeps code for each new shape
 
 
 def unfit(model: Any) -> str | None:
@@ -155,16 +156,16 @@ class FastEngine:
         for batch in batches:
             for name in self._head_names:
                 self.flat.gradients[f"head.{name}"].zero_()
-            hidden = self._forward(batch)
-            value = loss(self.head(hidden[batch["answered"]]).float(), batch["targets"])
+            value = loss(self.head(self._forward(batch)).float(), batch["targets"])
             value.backward()
-            self.flat.collect()
+            norm = self.flat.collect()
             total += value.detach()
             if len(batches) > 1:
                 summed = self.flat.gradient.clone() if summed is None else summed.add_(self.flat.gradient)
         if summed is not None:
             self.flat.gradient.copy_(summed)
-        self.flat.step(rate, max_norm)
+            norm = torch.linalg.vector_norm(summed)
+        self.flat.step(rate, max_norm, norm)
         self._kept_share *= 1 - rate * self._embedding_factor * self.weight_decay
         return total
 
@@ -207,7 +208,7 @@ class FastEngine:
         self._kept_share = state["kept_share"].item()
 
     def _forward(self, batch: dict[str, Any]) -> Tensor:
-        """Hidden states of the last layer after dropout, shape (T, H), float32."""
+        """Hidden states of the last layer after dropout, of the rows that have a label, shape (n, H), float32."""
         ids = batch["input_ids"]
         count, length = ids.shape
         rows = count * length
@@ -224,13 +225,16 @@ class FastEngine:
                 self._anchor, self._compact[ids], *self._embedding.values(), self._embedding_gradients, self._epsilon
             )
             hidden = _dropped(hidden, next(masks))
+        answered = batch["answered"]
+        last = _filled(answered, rows)
         for number, weights in enumerate(self._weights):
-            drop = Masks(next(masks), next(masks), next(attention))
+            wanted = last if number == len(self._weights) - 1 else None
+            drop = Masks(_of(wanted, next(masks)), _of(wanted, next(masks)), next(attention))
             if number == self._frozen > 0:
                 hidden.requires_grad_()  # from here on gradients are wanted
             with torch.set_grad_enabled(number >= self._frozen):
-                hidden = EncoderLayer.apply(hidden, weights, bias, drop, shape)  # type: ignore[no-untyped-call]
-        return _dropped(hidden, next(masks))
+                hidden = EncoderLayer.apply(hidden, weights, bias, drop, shape, wanted)  # type: ignore[no-untyped-call]
+        return _dropped(hidden[: len(answered)], _of(answered, next(masks)))
 
     def _dropout_masks(self, rows: int, count: int) -> list[Tensor | None]:
         drawn = self._draw(self.dropout, (count, rows, self._hidden))
@@ -261,6 +265,21 @@ class FastEngine:
             return LayerWeights(**held, grads={})
         views = {name: self.flat.views[f"{number}.{name}"] for name in layer}
         return LayerWeights(**views, grads={name: self.flat.gradients[f"{number}.{name}"] for name in layer})
+
+
+def _filled(answered: Tensor, rows: int) -> Tensor:
+    """The answered rows and behind them some others, to a multiple of ROWS or all: few shapes need little code."""
+    wanted = min(-(-len(answered) // ROWS) * ROWS, rows)
+    if wanted == len(answered):
+        return answered
+    free = torch.ones(rows, dtype=torch.bool, device=answered.device)
+    free[answered] = False
+    return torch.cat([answered, free.nonzero().flatten()[: wanted - len(answered)]])
+
+
+def _of(rows: Tensor | None, mask: Tensor | None) -> Tensor | None:
+    """As much of a dropout mask as these rows need."""
+    return mask if rows is None or mask is None else mask[: len(rows)]
 
 
 def _dropped(hidden: Tensor, mask: Tensor | None) -> Tensor:

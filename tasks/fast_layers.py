@@ -59,11 +59,23 @@ class Masks:
 
 
 class EncoderLayer(torch.autograd.Function):
-    """One layer: (T, H) float32 to (T, H) float32."""
+    """One layer: (T, H) float32 to (T, H) float32, or to (n, H) where only n rows are wanted."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: LayerWeights, bias: Tensor | None, masks: Masks, shape: Shape) -> Tensor:
-        """``bias``: (B * h, 1, L) in the work type, far below 0 at padding; None where nothing is padded."""
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        w: LayerWeights,
+        bias: Tensor | None,
+        masks: Masks,
+        shape: Shape,
+        rows: Tensor | None,
+    ) -> Tensor:
+        """``bias``: (B * h, 1, L) in the work type, far below 0 at padding; None where nothing is padded.
+
+        ``rows``: those of the T that are wanted, each once, int64 (n,); None for all. The last layer's are those with
+        a label: nobody reads the others, so they attend and are attended to, but go no further.
+        """
         b, length, h = shape.batch, shape.length, shape.heads
         hidden = x.shape[1]
         d = hidden // h
@@ -79,10 +91,13 @@ class EncoderLayer(torch.autograd.Function):
         p = torch.softmax(scores, -1, dtype=torch.float32).to(work)
         kept = p if masks.attention is None else p * masks.attention
         c = torch.bmm(kept, v).view(b, h, length, d).transpose(1, 2).reshape(b * length, hidden)
+        stream = x
+        if rows is not None:
+            c, stream = c.index_select(0, rows), x.index_select(0, rows)
         o = aten.linear(c, w.out, w.out_bias)
         if masks.first is not None:
             o.mul_(masks.first)
-        r1 = x + o
+        r1 = stream + o
         y, mean1, rstd1 = aten.native_layer_norm(r1, [hidden], w.norm1, w.norm1_bias, shape.epsilon)
         yw = y.to(work)
         u = aten.linear(yw, w.up, w.up_bias)
@@ -93,14 +108,14 @@ class EncoderLayer(torch.autograd.Function):
         r2 = y + z
         out, mean2, rstd2 = aten.native_layer_norm(r2, [hidden], w.norm2, w.norm2_bias, shape.epsilon)
         ctx.held = (xw, q, k, v, p, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2)
-        ctx.w, ctx.masks, ctx.shape = w, masks, shape
+        ctx.w, ctx.masks, ctx.shape, ctx.rows = w, masks, shape, rows
         result: Tensor = out
         return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         xw, q, k, v, p, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2 = ctx.held
-        w, masks, shape = ctx.w, ctx.masks, ctx.shape
+        w, masks, shape, rows = ctx.w, ctx.masks, ctx.shape, ctx.rows
         ctx.held = None
         g = w.grads
         b, length, h = shape.batch, shape.length, shape.heads
@@ -115,6 +130,8 @@ class EncoderLayer(torch.autograd.Function):
         g_r1 = _norm_backward(g_y, r1, mean1, rstd1, w.norm1, w.norm1_bias, g["norm1"], g["norm1_bias"])
         g_o = g_r1.to(work) if masks.first is None else masks.first * g_r1.to(work)
         g_c = _linear_backward(g_o, c, w.out, g["out"], g["out_bias"])
+        if rows is not None:
+            g_c = g_c.new_zeros(xw.shape).index_copy_(0, rows, g_c)
         g_c = g_c.view(b, length, h, d).transpose(1, 2).reshape(b * h, length, d)
         kept = p if masks.attention is None else p * masks.attention
         g_v = torch.bmm(kept.transpose(1, 2), g_c)
@@ -125,8 +142,9 @@ class EncoderLayer(torch.autograd.Function):
         g_s = g_s.mul_(1 / math.sqrt(d)).to(work)
         g_qkv = torch.stack((torch.bmm(g_s, k), torch.bmm(g_s.transpose(1, 2), q), g_v))
         g_qkv = g_qkv.view(3, b, h, length, d).permute(1, 3, 0, 2, 4).reshape(b * length, 3 * hidden)
-        g_x = g_r1 + _linear_backward(g_qkv, xw, w.qkv, g["qkv"], g["qkv_bias"])
-        return g_x, None, None, None, None
+        g_x = _linear_backward(g_qkv, xw, w.qkv, g["qkv"], g["qkv_bias"])
+        g_x = g_r1 + g_x if rows is None else g_x.float().index_add_(0, rows, g_r1)
+        return g_x, None, None, None, None, None
 
 
 class Embedding(torch.autograd.Function):

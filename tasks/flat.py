@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+CHUNK = 1 << 19  # numbers that are worked on at once: what one pass has read the next finds in the processor's cache
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -82,37 +84,53 @@ class FlatAdamW:
         """Views of the float32 parameters by name."""
         return {name: self.master[at : at + count].view(shape) for name, (at, count, shape) in self._places.items()}
 
-    def collect(self) -> None:
-        """Take the gradients that backward wrote in the work type into the float32 vector."""
-        if self._low:
-            self.gradient[: self._split].copy_(self._work_gradient)
+    def collect(self) -> Tensor:
+        """Take the gradients that backward wrote in the work type into the float32 vector.
 
-    def step(self, rate: float, max_norm: float) -> Tensor:
-        """One update with gradients scaled down to ``max_norm``; returns their norm before, shape ()."""
-        norm: Tensor = torch.linalg.vector_norm(self.gradient)
+        Returns:
+            The norm of all gradients, shape ().
+        """
+        norms = []
+        for start in range(0, len(self.gradient), CHUNK):
+            part = self.gradient[start : start + CHUNK]
+            if self._low and start < self._split:
+                low = self._work_gradient[start : start + CHUNK]
+                part[: len(low)].copy_(low)
+            norms.append(torch.linalg.vector_norm(part))
+        return torch.linalg.vector_norm(torch.stack(norms))
+
+    def step(self, rate: float, max_norm: float, norm: Tensor) -> None:
+        """One update with gradients scaled down to ``max_norm``.
+
+        Args:
+            rate: learning rate.
+            max_norm: of the gradient.
+            norm: of the gradients, shape ().
+        """
         scale = (norm / max_norm).clamp(min=1.0)
         self.steps += 1
         for (factor, decay), spans in self._groups.items():
-            parts = [slice(*span) for span in spans]
-            torch._fused_adamw_(
-                [self.master[part] for part in parts],
-                [self.gradient[part] for part in parts],
-                [self.first[part] for part in parts],
-                [self.second[part] for part in parts],
-                [],
-                [self.steps] * len(parts),
-                lr=rate * factor,
-                beta1=self.betas[0],
-                beta2=self.betas[1],
-                weight_decay=decay,
-                eps=self.epsilon,
-                amsgrad=False,
-                maximize=False,
-                grad_scale=scale,
-                found_inf=None,
-            )
-        self._refresh()
-        return norm
+            for part in (slice(at, min(at + CHUNK, end)) for start, end in spans for at in range(start, end, CHUNK)):
+                torch._fused_adamw_(
+                    [self.master[part]],
+                    [self.gradient[part]],
+                    [self.first[part]],
+                    [self.second[part]],
+                    [],
+                    [self.steps],
+                    lr=rate * factor,
+                    beta1=self.betas[0],
+                    beta2=self.betas[1],
+                    weight_decay=decay,
+                    eps=self.epsilon,
+                    amsgrad=False,
+                    maximize=False,
+                    grad_scale=scale,
+                    found_inf=None,
+                )
+                if self._low and part.start < self._split:
+                    stop = min(part.stop, self._split)
+                    self.work[part.start : stop].copy_(self.master[part.start : stop])
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint holds; the tensors themselves, not copies."""

@@ -65,11 +65,12 @@ def test_logits_and_gradients_equal_the_plain_padded_model(name: str, request: p
         key: parameter.grad.clone() for key, parameter in model.named_parameters() if parameter.grad is not None
     }
     engine = engine_of(model, windows, pad)
-    own = engine.head(engine._forward(batch)[batch["answered"]])
+    own = engine.head(engine._forward(batch))
     assert torch.allclose(own, logits, atol=1e-5)
     model.classifier.zero_grad(set_to_none=False)
     mean_cross_entropy(own, batch["targets"], len(own)).backward()
-    engine.flat.collect()
+    norm = engine.flat.collect()
+    assert torch.allclose(norm.double(), torch.linalg.vector_norm(engine.flat.gradient.double()), rtol=1e-5)
     found = engine.flat.gradients
     names = {id(parameter): key for key, parameter in model.named_parameters()}
     compared = 0
@@ -140,6 +141,16 @@ def backward_nodes(tensor: torch.Tensor) -> list[str]:
         names.append(node.name())
         node = node.next_functions[0][0] if node.next_functions else None
     return names
+
+
+def test_a_batch_without_labels_moves_nothing_but_by_decay(request: pytest.FixtureRequest) -> None:
+    model, windows, pad = setting("bert_folder", request)
+    engine = engine_of(model, windows, pad, weight_decay=0.0)
+    before = engine.flat.master.clone()
+    blank = [Encoded(window.example, window.input_ids, [-100] * len(window.labels), []) for window in windows]
+    batch = collate(blank, pad_id=pad, device=CPU.device)
+    engine.step([batch], lambda x, y: mean_cross_entropy(x, y, 1.0), number=0, rate=0.1, max_norm=1.0)
+    assert torch.equal(engine.flat.master, before)
 
 
 def mean(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
