@@ -158,14 +158,12 @@ class FastEngine:
                 self.flat.gradients[f"head.{name}"].zero_()
             value = loss(self.head(self._forward(batch)).float(), batch["targets"])
             value.backward()
-            norm = self.flat.collect()
             total += value.detach()
             if len(batches) > 1:
-                summed = self.flat.gradient.clone() if summed is None else summed.add_(self.flat.gradient)
+                summed = self.flat.collect() if summed is None else summed.add_(self.flat.collect())
         if summed is not None:
-            self.flat.gradient.copy_(summed)
-            norm = torch.linalg.vector_norm(summed)
-        self.flat.step(rate, max_norm, norm)
+            self.flat.put(summed)
+        self.flat.step(rate, max_norm)
         self._kept_share *= 1 - rate * self._embedding_factor * self.weight_decay
         return total
 

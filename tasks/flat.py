@@ -1,6 +1,6 @@
 """All trained numbers in one float32 vector, with AdamW over it: one pass instead of one per tensor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,8 +33,9 @@ class FlatAdamW:
 
     Attributes:
         master: the parameters, shape (N,), float32.
-        gradient: same shape; ``views`` and ``gradients`` give each entry its part in its own shape.
         work: the parameters that the forward pass reads, in the work type; in float32 the master's own part.
+        views: each entry's part of ``work`` or ``master`` in its own shape.
+        gradients: where backward writes each entry's gradient, in the type of its view.
     """
 
     def __init__(
@@ -52,25 +53,27 @@ class FlatAdamW:
         split = sum(entry.value.numel() for entry in ordered if entry.work)
         self.betas, self.epsilon = betas, epsilon
         self.master = torch.empty(total, device=device)
-        self.gradient = torch.zeros(total, device=device)
         self.first = torch.zeros(total, device=device)
         self.second = torch.zeros(total, device=device)
         self.steps = torch.zeros((), device=device)
         self._low = work_type != torch.float32
         self._split = split
         self.work = torch.empty(split, dtype=work_type, device=device) if self._low else self.master[:split]
-        self._work_gradient = torch.zeros(split, dtype=work_type, device=device) if self._low else self.gradient[:split]
+        self._work_gradient = torch.zeros(split, dtype=work_type, device=device)
+        self._plain_gradient = torch.zeros(total - split, device=device)
+        self._scratch = torch.empty(min(CHUNK, split) if self._low else 0, device=device)
+        self._given: Tensor | None = None
         self.views: dict[str, Tensor] = {}
-        self.gradients: dict[str, Tensor] = {}  # where backward writes
+        self.gradients: dict[str, Tensor] = {}
         self._groups: dict[tuple[float, float], list[tuple[int, int]]] = {}
         start = 0
         for entry in ordered:
             end = start + entry.value.numel()
             self.master[start:end] = entry.value.detach().flatten()
             source = self.work if entry.work else self.master
-            target = self._work_gradient if entry.work else self.gradient
+            target = self._work_gradient[start:end] if entry.work else self._plain_gradient[start - split : end - split]
             self.views[entry.name] = source[start:end].view_as(entry.value)
-            self.gradients[entry.name] = target[start:end].view_as(entry.value)
+            self.gradients[entry.name] = target.view_as(entry.value)
             spans = self._groups.setdefault((entry.rate, weight_decay if entry.decay else 0.0), [])
             if spans and spans[-1][1] == start:
                 spans[-1] = (spans[-1][0], end)
@@ -84,36 +87,29 @@ class FlatAdamW:
         """Views of the float32 parameters by name."""
         return {name: self.master[at : at + count].view(shape) for name, (at, count, shape) in self._places.items()}
 
+    def norm(self) -> Tensor:
+        """Norm of the gradients that backward wrote, shape ()."""
+        return torch.linalg.vector_norm(
+            torch.stack([torch.linalg.vector_norm(self._gradient(part)) for part in self._parts(0, len(self.master))])
+        )
+
     def collect(self) -> Tensor:
-        """Take the gradients that backward wrote in the work type into the float32 vector.
+        """The gradients that backward wrote as one new float32 vector, shape (N,)."""
+        return torch.cat([self._gradient(part).clone() for part in self._parts(0, len(self.master))])
 
-        Returns:
-            The norm of all gradients, shape ().
-        """
-        norms = []
-        for start in range(0, len(self.gradient), CHUNK):
-            part = self.gradient[start : start + CHUNK]
-            if self._low and start < self._split:
-                low = self._work_gradient[start : start + CHUNK]
-                part[: len(low)].copy_(low)
-            norms.append(torch.linalg.vector_norm(part))
-        return torch.linalg.vector_norm(torch.stack(norms))
+    def put(self, gradient: Tensor) -> None:
+        """Take ``gradient``, shape (N,), float32, for the next step instead of what backward wrote."""
+        self._given = gradient
 
-    def step(self, rate: float, max_norm: float, norm: Tensor) -> None:
-        """One update with gradients scaled down to ``max_norm``.
-
-        Args:
-            rate: learning rate.
-            max_norm: of the gradient.
-            norm: of the gradients, shape ().
-        """
-        scale = (norm / max_norm).clamp(min=1.0)
+    def step(self, rate: float, max_norm: float) -> None:
+        """One update with gradients scaled down to ``max_norm``."""
+        scale = (self.norm() / max_norm).clamp(min=1.0)
         self.steps += 1
         for (factor, decay), spans in self._groups.items():
-            for part in (slice(at, min(at + CHUNK, end)) for start, end in spans for at in range(start, end, CHUNK)):
+            for part in (part for span in spans for part in self._parts(*span)):
                 torch._fused_adamw_(
                     [self.master[part]],
-                    [self.gradient[part]],
+                    [self._gradient(part)],
                     [self.first[part]],
                     [self.second[part]],
                     [],
@@ -129,8 +125,24 @@ class FlatAdamW:
                     found_inf=None,
                 )
                 if self._low and part.start < self._split:
-                    stop = min(part.stop, self._split)
-                    self.work[part.start : stop].copy_(self.master[part.start : stop])
+                    self.work[part].copy_(self.master[part])
+        self._given = None
+
+    def _parts(self, start: int, end: int) -> Iterator[slice]:
+        """Slices of at most CHUNK numbers, none of which lies on both sides of the split."""
+        while start < end:
+            stop = min(start + CHUNK, end, self._split if start < self._split else end)
+            yield slice(start, stop)
+            start = stop
+
+    def _gradient(self, part: slice) -> Tensor:
+        """The gradient of a part in float32; overwritten by the next call."""
+        if self._given is not None:
+            return self._given[part]
+        if part.start >= self._split:
+            return self._plain_gradient[part.start - self._split : part.stop - self._split]
+        low = self._work_gradient[part]
+        return self._scratch[: len(low)].copy_(low) if self._low else low
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint holds; the tensors themselves, not copies."""
