@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,19 @@ class Prediction:
         gold: the example's target.
         predicted: same form as ``gold``.
         confidence: the model's probability of each predicted part, between 0 and 1.
+        document: the example's, or None.
+        runner_up: the most probable other label of each part; empty where the model has none to offer.
+        runner_up_confidence: its probability. It can be above ``confidence`` where the whole answer decides on its
+            parts (a tag sequence that IOB2 allows, a chain of tags).
     """
 
     id: str
     gold: Any
     predicted: Any
     confidence: list[float]
+    document: str | None = None
+    runner_up: list[str] = field(default_factory=list)
+    runner_up_confidence: list[float] = field(default_factory=list)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -125,9 +132,12 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
         for prediction in predictions:
             line = {
                 "id": prediction.id,
+                "document": prediction.document,
                 "gold": prediction.gold,
                 "predicted": prediction.predicted,
                 "confidence": [round(value, 6) for value in prediction.confidence],
+                "runner_up": prediction.runner_up,
+                "runner_up_confidence": [round(value, 6) for value in prediction.runner_up_confidence],
             }
             file.write(_encode(line) + "\n")
             count += 1
@@ -135,9 +145,9 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
-    """Yield the predictions of a split in order."""
+    """Yield the predictions of a split in order; those of older revisions know no document and no runner-up."""
     for line in _lines(path):
-        yield Prediction(line["id"], line["gold"], line["predicted"], line["confidence"])
+        yield Prediction(**line)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
