@@ -121,8 +121,18 @@ def example_line(example: Example) -> str:
 
 def read_examples(path: Path) -> Iterator[Example]:
     """Yield the examples of a prepared split in order."""
-    for line in _lines(path):
+    for line in read_lines(path):
         yield Example(line["id"], line["document"], line["inputs"], line["target"])
+
+
+def write_lines(path: Path, values: Iterable[Any]) -> int:
+    """Write values as JSON lines, keys in the order of each value; return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for value in values:
+            file.write(_encode(value) + "\n")
+            count += 1
+    return count
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
@@ -146,11 +156,12 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
     """Yield the predictions of a split in order; those of older revisions know no document and no runner-up."""
-    for line in _lines(path):
+    for line in read_lines(path):
         yield Prediction(**line)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of JSON lines; raise UserError where it is missing or a line is broken."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
