@@ -11,7 +11,7 @@ from tasks.predictor import Predictor
 from tasks.progress import progress
 from tasks.scoring.analysis import analyse
 from tasks.scoring.confusion import confusion, write_confusion
-from tasks.scoring.focus import table
+from tasks.scoring.focus_table import table
 from tasks.scoring.tokens import token_table
 from tasks.stage import argument_parser, run_stage, say
 

@@ -13,7 +13,6 @@ from tasks.scoring.cases import RIGHT, Case
 from tasks.scoring.measures import Measure
 
 MOST = 100  # entries of a dimension that are kept, by gain; a corpus may have thousands of documents
-SHOWN = 3  # of each sort, in the short table
 
 
 def focus(
@@ -78,30 +77,6 @@ def focus(
         "entries": kept,
         "left_out": left_out,
     }
-
-
-def table(found: Mapping[str, Any], shown: int = SHOWN) -> list[str]:
-    """The lines of "what to work on next": the kinds, types and slices that cost most, plain text.
-
-    Of the types and slices only those stand here that do worse than the whole; that a large slice holds many errors is
-    no news.
-    """
-    value = found["headline"]["value"]
-    entries = [entry for entry in found["entries"] if entry["gain"] > 0]
-    worse = [entry for entry in entries if entry["figure"] is not None and entry["figure"] < value]
-    kinds = [entry for entry in entries if entry["dimension"] == "kind"]
-    types = [entry for entry in worse if entry["dimension"] == "type"]
-    others = [entry for entry in worse if entry["dimension"] not in ("kind", "type")]
-    chosen = [*kinds[:shown], *types[:shown], *others[:shown]]
-    if not chosen:
-        return []
-    names = [f"{entry['dimension']}: {entry['name']}" for entry in chosen]
-    width = max(map(len, names))
-    return [
-        f"{name:<{width}}  {entry['errors']:>5} errors  {value:.4f} -> {entry['figure_if_right']:.4f}"
-        f"  +{entry['gain']:.4f}"
-        for name, entry in zip(names, chosen, strict=True)
-    ]
 
 
 def _bounded(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, int]]:

@@ -10,7 +10,8 @@ from tasks.records import Example, Prediction
 from tasks.scoring.cases import RIGHT, whole
 from tasks.scoring.entities import HEADLINE
 from tasks.scoring.errors import KINDS, cases
-from tasks.scoring.focus import MOST, focus, table
+from tasks.scoring.focus import MOST, focus
+from tasks.scoring.focus_table import table
 from tasks.scoring.measures import Measure, f1
 from tasks.scoring.selection import strict_spans
 
