@@ -16,7 +16,11 @@ SEEN, UNSEEN, AMBIGUOUS = "seen", "unseen", "ambiguous"
 
 
 def slices(case: Case, example: Example, facts: Occurrences) -> dict[str, str]:
-    """The slice of a case in each dimension; ``document`` only where documents are known."""
+    """The slice of a case in each dimension that applies to it.
+
+    ``frequency in train`` is of entities that train has as such, ``label consistency`` of words that train has at all,
+    ``document`` of examples whose document is known: what is left is one slice and not the same one thrice.
+    """
     start, end, label = case.place
     words = words_of(example, start, end)
     length = len(example.inputs["words"])
@@ -24,16 +28,17 @@ def slices(case: Case, example: Example, facts: Occurrences) -> dict[str, str]:
     found = {
         "entity length": _bin(end - start, (1, 2, 3, 4), ("1 word", "2 words", "3 words", "4 words or more")),
         "seen in train": _seen(types.keys(), label),
-        "frequency in train": _bin(
-            types.total(), (0, 1, 2, 5, 10), ("never", "once", "2 to 4 times", "5 to 9 times", "10 times or more")
-        ),
-        "label consistency": _consistency(facts.labels.get(words, {}), label),
         "sentence length": _bin(
             length, (1, 10, 20, 30, 50), ("under 10 words", "10 to 19", "20 to 29", "30 to 49", "50 words or more")
         ),
         "position": "first word" if start == 0 else "first half" if 2 * start < length else "second half",
         "casing": casing(words),
     }
+    if types:
+        names = ("once", "2 to 4 times", "5 to 9 times", "10 times or more")
+        found["frequency in train"] = _bin(types.total(), (1, 2, 5, 10), names)
+    if words in facts.labels:
+        found["label consistency"] = _consistency(facts.labels[words], label)
     if example.document is not None:
         found["document"] = example.document
     return found
@@ -63,10 +68,7 @@ def _seen(types: Set[str], label: str) -> str:
 
 def _consistency(labels: Mapping[str, int], label: str) -> str:
     """Share of the form's occurrences in train, as an entity or not, that have this type."""
-    total = sum(labels.values())
-    if not total:
-        return "not in train"
-    share = labels.get(label, 0) / total
+    share = labels.get(label, 0) / sum(labels.values())
     if share in (0, 1):
         return "never this type" if share == 0 else "always this type"
     return "mostly this type" if share >= 0.5 else "mostly another"

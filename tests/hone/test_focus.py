@@ -108,7 +108,7 @@ def test_a_run_ends_with_what_to_work_on_next(project: Path, capsys: pytest.Capt
     _work_on_next(stages())
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("what to work on next  entity_f1 on validation")
-    assert lines[2].split() == ["kind:", "wrong", "type", "1", "errors", "0.4000", "->", "0.8000", "+0.4000"]
+    assert lines[2].split() == ["kind:", "wrong", "type", "1", "error", "0.4000", "->", "0.8000", "+0.4000"]
     Path("data/focus.json").unlink()
     _work_on_next(stages())
     assert capsys.readouterr().out == ""

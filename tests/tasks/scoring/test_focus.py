@@ -121,7 +121,7 @@ def test_the_short_table_names_the_costly_kinds_and_what_does_worse_than_the_who
     lines = table(
         focus(HEADLINE, found, [{"half": "left" if case.place[0] == 0 else "right"} for case in found], KINDS)
     )
-    assert lines[0] == "kind: wrong type      1 errors  0.3333 -> 0.6667  +0.3333"
+    assert lines[0] == "kind: wrong type      1 error   0.3333 -> 0.6667  +0.3333"
     assert [line.split("  ")[0] for line in lines] == [
         "kind: wrong type",
         "kind: missed",
