@@ -9,7 +9,7 @@ SHOWN = 3  # of each sort: kinds, types, slices
 def table(found: Mapping[str, Any], shown: int = SHOWN) -> list[str]:
     """The lines of "what to work on next": the kinds, types and slices that cost most, plain text.
 
-    Of the types and slices only those stand here that do worse than the whole, as it is no news that a large slice holds
+    Of types and slices only those stand here that do worse than the whole, as it is no news that a large slice holds
     many errors; and of each dimension of slices only the costliest one.
     """
     value = found["headline"]["value"]

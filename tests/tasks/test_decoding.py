@@ -3,8 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tasks.adapters import Encoded
-from tasks.decoding import best_valid, is_valid, runners_up
+from tasks.decoding import best_valid, is_valid
 
 CLASSES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
@@ -40,14 +39,3 @@ def test_it_is_the_best_of_all_valid_sequences(seed: int) -> None:
 def test_a_word_that_nobody_answered_is_outside() -> None:
     row = np.array([0.1, 0.5, 0.2, 0.1, 0.1], np.float32)
     assert best_valid([row, None, row], CLASSES) == [1, 0, 1]
-
-
-def test_the_runner_up_is_the_best_of_the_tags_that_were_not_chosen() -> None:
-    windows = [
-        (Encoded(0, [], [], [(1, 0), (2, 1)]), np.array([[0.5, 0.3, 0.1, 0.1, 0], [0.4, 0, 0, 0.6, 0]], np.float32)),
-        (Encoded(0, [], [], [(1, 2)]), np.array([[0.2, 0.1, 0.7, 0, 0]], np.float32)),
-    ]
-    # The last word is not the most probable tag, which IOB2 does not allow there; the fourth no window answers.
-    ((names, sure),) = runners_up([["O", "B-LOC", "O", "O"]], windows, CLASSES)
-    assert names == ["B-PER", "O", "I-PER", "O"]
-    assert [round(value, 6) for value in sure] == [0.3, 0.4, 0.7, 0.0]
