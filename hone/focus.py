@@ -89,10 +89,11 @@ def _table(found: Mapping[str, Any]) -> str:
 
 def _mistake(line: Mapping[str, Any], sentences: Mapping[str, list[str]]) -> list[str]:
     labels = f"gold {line['type'] or 'nothing'}, predicted {line['predicted_type'] or 'nothing'}"
+    second = f", runner-up {line['runner_up']} {line['runner_up_confidence']:.2f}" if line["runner_up"] else ""
     return [
         f"{_bold(line['kind'])}  {labels}  {_dim(line['id'])}",
         f"  {_marked(line, sentences)}",
-        f"  sure {line['confidence']:.2f}, runner-up {line['runner_up']} {line['runner_up_confidence']:.2f}",
+        f"  sure {line['confidence']:.2f}{second}",
         *(f"  train: {twin['type']}  {twin['text']}  {_dim(twin['id'])}" for twin in line["train"]),
     ]
 

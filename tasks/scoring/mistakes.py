@@ -15,10 +15,12 @@ def mistake(case: Case, example: Example, prediction: Prediction, facts: Occurre
     ``start`` and ``end`` (words, the second after the last), ``text`` and ``train`` are of the first gold entity, or of
     the predicted one where nothing is in gold; ``gold`` and ``predicted`` list all entities of the error. ``type`` is
     null for a spurious entity, ``predicted_type`` for a missed one. ``confidence`` and ``runner_up`` are those of one
-    word: among those with a wrong tag the one whose tag was least sure, where the model was nearest to being right.
+    word: among those with a wrong tag the one whose tag was least sure, where the model was nearest to being right;
+    the latter is null where the predictions have no runner-up.
     """
     start, end, _ = case.place
     form = words_of(example, start, end)
+    second = bool(prediction.runner_up)
     places = [*case.gold, *case.predicted]
     touched = range(min(place[0] for place in places), max(place[1] for place in places))
     wrong = [word for word in touched if prediction.gold[word] != prediction.predicted[word]]
@@ -32,7 +34,7 @@ def mistake(case: Case, example: Example, prediction: Prediction, facts: Occurre
         "gold": [list(place) for place in case.gold],
         "predicted": [list(place) for place in case.predicted],
         "confidence": round(prediction.confidence[word], 6),
-        "runner_up": prediction.runner_up[word],
-        "runner_up_confidence": round(prediction.runner_up_confidence[word], 6),
+        "runner_up": prediction.runner_up[word] if second else None,
+        "runner_up_confidence": round(prediction.runner_up_confidence[word], 6) if second else None,
         "train": facts.examples(form, TWINS),
     }

@@ -30,7 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("dvc.yaml").write_text(f"stages: {{evaluate: {{cmd: 'true', outs: [{', '.join(outs)}]}}}}\n")
     Path("params.yaml").write_text("seed: 1\n")
     predictions = [
-        Prediction(one.id, one.target, tags, [0.97] * len(tags), ["B-PER"] * len(tags), [0.02] * len(tags))
+        Prediction(one.id, one.target, tags, [0.97] * len(tags), None, ["B-PER"] * len(tags), [0.02] * len(tags))
         for one, tags in zip(EXAMPLES, PREDICTED, strict=True)
     ]
     found = analyse(ANALYSIS, HEADLINE, EXAMPLES, predictions, TRAIN, lambda _: (), seed=1, variants=0, confidence=0.9)

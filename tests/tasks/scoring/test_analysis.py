@@ -25,7 +25,9 @@ def model(examples: Iterator[Example]) -> Iterator[Prediction]:
     for example in examples:
         words = example.inputs["words"]
         tags = from_spans([(i, i + 1, "PER") for i, word in enumerate(words) if word in ("Ann", "Bob")], len(words))
-        yield Prediction(example.id, example.target, tags, [0.95] * len(words), ["O"] * len(words), [0.04] * len(words))
+        yield Prediction(
+            example.id, example.target, tags, [0.95] * len(words), None, ["O"] * len(words), [0.04] * len(words)
+        )
 
 
 def test_everything_is_found_and_fits_together() -> None:

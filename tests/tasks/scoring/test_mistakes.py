@@ -14,7 +14,7 @@ TRAIN = [
 def explained(gold: str, predicted: str, confidence: list[float]) -> list[dict]:
     words = ["Ford", "Motor", "paid", "Ford"]
     runner_up = ["B-ORG", "I-ORG", "B-PER", "B-PER"]
-    one = Prediction("v:1", gold.split(), predicted.split(), confidence, runner_up, [0.1, 0.2, 0.3, 0.4])
+    one = Prediction("v:1", gold.split(), predicted.split(), confidence, None, runner_up, [0.1, 0.2, 0.3, 0.4])
     example = Example("v:1", "news", {"words": words}, one.gold)
     found = [case for case in cases([one]) if case.kind != "right"]
     facts = occurrences(iter(TRAIN), [example], found)
@@ -52,3 +52,11 @@ def test_missed_and_spurious_entities_have_one_side() -> None:
     missed, spurious = explained("B-ORG I-ORG O O", "O O O B-ORG", [0.7, 0.8, 0.9, 0.6])
     assert (missed["type"], missed["predicted_type"], missed["confidence"]) == ("ORG", None, 0.7)
     assert (spurious["type"], spurious["predicted_type"], spurious["text"]) == (None, "ORG", "Ford")
+
+
+def test_predictions_without_runner_up_have_none_here() -> None:
+    one = Prediction("v:1", ["B-PER"], ["O"], [0.9])
+    example = Example("v:1", None, {"words": ["Ford"]}, one.gold)
+    (case,) = cases([one])
+    found = mistake(case, example, one, occurrences(iter(TRAIN), [example], [case]))
+    assert (found["confidence"], found["runner_up"], found["runner_up_confidence"]) == (0.9, None, None)
