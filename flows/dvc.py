@@ -72,7 +72,9 @@ class Heard:
         elif self.started and plain.startswith("> ") and not self.running:
             self.running = True
         elif self.running and re.match(
-            r"(Updating|Generating) lock file 'dvc|Use `dvc push` to send|ERROR: failed to reproduce '", plain
+            r"(Updating|Generating) lock file 'dvc|Use `dvc push` to send|ERROR: failed to reproduce '"
+            r"|WARNING: '.+' is empty\.$",  # of DVC, as when nothing is suspect
+            plain,
         ):
             self.running = False
         elif self.running:

@@ -19,6 +19,12 @@ def report_file(ordered: list[Stage], name: str) -> Path | None:
     return found[0] if found else None
 
 
+def out_file(ordered: list[Stage], name: str) -> Path | None:
+    """The out of that name of some stage, a file or a folder, where it exists."""
+    found = [Path(out) for stage in ordered for out in stage.leaves if Path(out).name == name and Path(out).exists()]
+    return found[0] if found else None
+
+
 def metrics_table(ordered: list[Stage]) -> list[dict[str, Any]]:
     """One row per metric, one column per metrics file; nested names are joined with dots."""
     columns = {name: flat(json.loads(path.read_bytes())) for name, path in metrics_files(ordered).items()}

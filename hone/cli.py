@@ -100,6 +100,28 @@ def why(
         raise typer.Exit(body(stage=stage, as_json=as_json))
 
 
+@app.command(short_help="What to work on next, and each mistake.")
+def focus(
+    kind: Annotated[str | None, typer.Option(help="The mistakes of this kind, as in the table.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Those with this gold or predicted type.")] = None,
+    suspects: Annotated[bool, typer.Option("--suspects", help="Gold that may be wrong, for an annotator.")] = False,
+    most: Annotated[int, typer.Option(min=1, help="Mistakes or suspects that are listed, the surest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what costs most on validation: what the headline would be if one kind, type or slice were right.
+
+    \b
+    Examples:
+      hone focus
+      hone focus --kind missed --type ORG
+      hone focus --suspects --json
+    """
+    with _project():
+        from hone.focus import focus as body
+
+        raise typer.Exit(body(kind=kind, type_=type_, suspects=suspects, most=most, as_json=as_json))
+
+
 @app.command(short_help="What the trained model finds in a text.")
 def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Sentences to read.")] = None,

@@ -15,7 +15,7 @@ from flows.alone import alone
 from flows.dag import Stage, select
 from flows.dvc import Busy, Verdict, clean
 from flows.freshness import confirm, remembered
-from flows.results import metrics_files, report_file
+from flows.results import metrics_files, out_file, report_file
 from flows.watcher import WATCHER, Watcher
 from hone.terminal import paint
 from tasks.errors import UserError
@@ -171,6 +171,22 @@ def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -
     _say("")
     for name, text in lines:
         _say(f"{paint(f'{name:<16}', 'bold', sys.stdout)}  {text}")
+    _work_on_next(everything)
+
+
+def _work_on_next(everything: list[Stage]) -> None:
+    """What costs most, by focus.json of evaluate."""
+    path = out_file(everything, "focus.json")
+    if path is None:
+        return
+    from tasks.scoring.focus_table import table
+
+    found = json.loads(path.read_bytes())
+    if lines := table(found):
+        value = f"{found['headline']['name']} on validation if just these were right; 'hone focus' shows more"
+        _say(f"\n{paint('what to work on next', 'bold', sys.stdout)}  {paint(value, 'dim', sys.stdout)}")
+        for line in lines:
+            _say(f"  {line}")
 
 
 def _ideas(everything: list[Stage]) -> list[str]:

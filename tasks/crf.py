@@ -162,16 +162,18 @@ class Crf(torch.nn.Module):
         The windows of a sentence are laid together first, so that the chain runs through all of it.
 
         Returns:
-            The same windows; a row holds, at the tag that Viterbi chose, its marginal probability, and 0 at all
-            others: its argmax is the tag, its maximum the confidence.
+            The same windows; a row holds the marginal probability of each tag, with a minus sign at all but the tag
+            that Viterbi chose. So its argmax is the tag and its maximum the confidence, also where another tag is
+            more probable when the word is looked at alone.
         """
         rows: dict[int, NDArray[np.float32]] = {}
         with torch.inference_mode():
             for chunk in _chunks(answers):
                 emissions, mask = self._padded(chunk)
                 chosen = self.viterbi(emissions, mask)[..., None]
-                sure = self.marginals(emissions, mask).gather(2, chosen).clamp(min=TINY)
-                found = torch.zeros_like(emissions).scatter_(2, chosen, sure)[mask].cpu().numpy()
+                marginals = self.marginals(emissions, mask)
+                sure = marginals.gather(2, chosen).clamp(min=TINY)
+                found = (-marginals).scatter_(2, chosen, sure)[mask].cpu().numpy()
                 begin = 0
                 for window, scores in (answer for windows in chunk for answer in windows):
                     rows[id(window)] = found[begin : begin + len(scores)]

@@ -1,5 +1,6 @@
 """Words to sub-words and back: no word is ever lost, however long the sentence or odd the word."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -87,25 +88,24 @@ def special_ids(tokenizer: "PreTrainedTokenizerFast") -> tuple[list[int], list[i
 
 
 def merge_windows(
-    sentence_lengths: Sequence[int], answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]]
-) -> list[tuple[list[int], list[float]]]:
-    """Best class and its probability for every word, put together from all windows of each sentence.
+    sentence_lengths: Sequence[int], answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]], classes: int
+) -> "NDArray[np.float32]":
+    """The rows of all words of all sentences one after the other, put together from the windows of each sentence.
 
     Args:
         sentence_lengths: number of words of each sentence.
-        answers: windows with their probabilities, shape (parts of the window, classes).
+        answers: windows with a row for each part, shape (parts of the window, classes).
+        classes: number of classes.
 
     Returns:
-        Per sentence the class index per word (-1 where no window answers) and its probability (0 there).
+        Shape (words of all sentences, classes); zeros for a word that no window answers.
     """
-    merged = [([-1] * length, [0.0] * length) for length in sentence_lengths]
-    for window, probabilities in answers:
-        classes, confidence = merged[window.example]
-        best = probabilities.argmax(axis=1)
-        sure = probabilities.max(axis=1).tolist()
-        for (_, word), index, probability in zip(window.parts, best.tolist(), sure, strict=True):
-            classes[word] = index
-            confidence[word] = probability
+    import numpy as np
+
+    starts = [0, *itertools.accumulate(sentence_lengths)]
+    merged = np.zeros((starts[-1], classes), np.float32)
+    for window, rows in answers:
+        merged[[starts[window.example] + word for _, word in window.parts]] = rows
     return merged
 
 

@@ -1,6 +1,7 @@
 """Stage evaluate: predictions and scores of validation and test, each in files of its own."""
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ from tasks import adapters, compute, params, records
 from tasks.errors import UserError
 from tasks.predictor import Predictor
 from tasks.progress import progress
+from tasks.scoring.analysis import analyse
 from tasks.scoring.confusion import confusion, write_confusion
+from tasks.scoring.focus_table import table
 from tasks.scoring.tokens import token_table
 from tasks.stage import argument_parser, run_stage, say
 
@@ -56,8 +59,25 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         tables[split] = token_table(predictions)
         if split == "validation":
             write_confusion(out / "confusion.csv", confusion(predictions))
+            findings = analyse(
+                scorer.ANALYSIS,
+                scorer.HEADLINE,
+                list(records.read_examples(prepared / "validation.jsonl")),
+                predictions,
+                records.read_examples(prepared / "train.jsonl"),
+                predictor.predict,
+                seed=settings.seed,
+                variants=settings.evaluate.invariance_sentences,
+                confidence=settings.evaluate.suspect_confidence,
+            )
+            records.write_json(out / "focus.json", findings.focus)
+            records.write_lines(out / "mistakes.validation.jsonl", findings.mistakes)
+            records.write_lines(out / "suspects.jsonl", findings.suspects)
         say(f"{split}: strict entity F1 {scores[adapter.headline]:.4f} on {total} examples with {gold} gold items")
     records.write_json(out / "token_table.json", tables)
+    if not os.environ.get("HONE_STARTER"):  # hone run shows it at the very end
+        for line in table(findings.focus):
+            say(f"  {line}")
     return {"machine": machine.description}
 
 

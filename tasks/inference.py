@@ -18,7 +18,7 @@ def probabilities(
 ) -> list[tuple[Encoded, "NDArray[np.float32]"]]:
     """Each window with its class probabilities, shape (parts of the window, classes), in the given order.
 
-    Where a chain of tags stands on the model, a row holds the chosen tag's probability alone (tasks.crf.Crf.resolve);
+    Where a chain of tags stands on the model, all tags but the chosen one bear a minus sign (tasks.crf.Crf.resolve);
     all windows of an example must then be here.
 
     Args:

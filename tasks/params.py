@@ -83,6 +83,8 @@ class CheckpointParams(Section):
 
 class Evaluate(Section):
     batch_size: Positive
+    invariance_sentences: Natural
+    suspect_confidence: Fraction
 
 
 class Report(Section):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,19 @@ class Prediction:
         gold: the example's target.
         predicted: same form as ``gold``.
         confidence: the model's probability of each predicted part, between 0 and 1.
+        document: the example's, or None.
+        runner_up: the most probable other label of each part; empty where the model has none to offer.
+        runner_up_confidence: its probability. It can be above ``confidence`` where the whole answer decides on its
+            parts (a tag sequence that IOB2 allows, a chain of tags).
     """
 
     id: str
     gold: Any
     predicted: Any
     confidence: list[float]
+    document: str | None = None
+    runner_up: list[str] = field(default_factory=list)
+    runner_up_confidence: list[float] = field(default_factory=list)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -114,8 +121,18 @@ def example_line(example: Example) -> str:
 
 def read_examples(path: Path) -> Iterator[Example]:
     """Yield the examples of a prepared split in order."""
-    for line in _lines(path):
+    for line in read_lines(path):
         yield Example(line["id"], line["document"], line["inputs"], line["target"])
+
+
+def write_lines(path: Path, values: Iterable[Any]) -> int:
+    """Write values as JSON lines, keys in the order of each value; return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for value in values:
+            file.write(_encode(value) + "\n")
+            count += 1
+    return count
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
@@ -125,9 +142,12 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
         for prediction in predictions:
             line = {
                 "id": prediction.id,
+                "document": prediction.document,
                 "gold": prediction.gold,
                 "predicted": prediction.predicted,
                 "confidence": [round(value, 6) for value in prediction.confidence],
+                "runner_up": prediction.runner_up,
+                "runner_up_confidence": [round(value, 6) for value in prediction.runner_up_confidence],
             }
             file.write(_encode(line) + "\n")
             count += 1
@@ -135,12 +155,13 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
-    """Yield the predictions of a split in order."""
-    for line in _lines(path):
-        yield Prediction(line["id"], line["gold"], line["predicted"], line["confidence"])
+    """Yield the predictions of a split in order; those of older revisions know no document and no runner-up."""
+    for line in read_lines(path):
+        yield Prediction(**line)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of JSON lines; raise UserError where it is missing or a line is broken."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):

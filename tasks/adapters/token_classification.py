@@ -1,5 +1,6 @@
 """Token classification: named entities and other flat spans over words, as IOB2 tags."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,24 +74,43 @@ def decode(
     answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]],
     classes: Sequence[str],
 ) -> list[Prediction]:
-    """The most probable tags that IOB2 allows together; a word that no window answers is O with confidence 0."""
-    answers = list(answers)
-    merged = merge_windows([len(example.inputs["words"]) for example in examples], answers)
-    tags = [[classes[i] if i >= 0 else "O" for i in indexes] for indexes, _ in merged]
-    broken = {number for number, sequence in enumerate(tags) if not is_valid(sequence)}
-    rows: dict[int, dict[int, NDArray[np.float32]]] = {number: {} for number in broken}
-    for window, probabilities in answers:
-        if window.example in broken:
-            places = (word for _, word in window.parts)
-            rows[window.example] |= dict(zip(places, probabilities, strict=True))
-    for number, answered in rows.items():
-        indexes = best_valid([answered.get(word) for word in range(len(tags[number]))], classes)
-        tags[number] = [classes[index] for index in indexes]
-        sure = [float(answered[word][index]) if word in answered else 0.0 for word, index in enumerate(indexes)]
-        merged[number][1][:] = sure
+    """The most probable tags that IOB2 allows together; a word that no window answers is O with confidence 0.
+
+    The runner-up of a word is the most probable class but the chosen one. It is more probable than that where IOB2 or
+    a chain of tags forbade it. Of a row's numbers the sizes are the probabilities (tasks.crf.Crf.resolve says why some
+    bear a minus sign), the largest is the choice.
+    """
+    import numpy as np
+
+    lengths = [len(example.inputs["words"]) for example in examples]
+    rows = merge_windows(lengths, answers, len(classes))
+    answered = rows.any(axis=1)
+    chosen = np.where(answered, rows.argmax(axis=1), classes.index("O"))
+    starts = [0, *itertools.accumulate(lengths)]
+    tags = [classes[index] for index in chosen.tolist()]
+    for start, end in itertools.pairwise(starts):
+        if not is_valid(tags[start:end]):
+            sentence = zip(rows[start:end], answered[start:end].tolist(), strict=True)
+            chosen[start:end] = best_valid([row if known else None for row, known in sentence], classes)
+            tags[start:end] = [classes[index] for index in chosen[start:end].tolist()]
+    words = np.arange(len(rows))
+    probabilities = np.abs(rows)
+    confidence = probabilities[words, chosen].tolist()
+    probabilities[words, chosen] = -1
+    second = probabilities.argmax(axis=1)
+    runner_up = [classes[index] for index in second.tolist()]
+    runner_up_confidence = np.maximum(probabilities[words, second], 0).tolist()
     return [
-        Prediction(example.id, example.target, sequence, confidence)
-        for example, sequence, (_, confidence) in zip(examples, tags, merged, strict=True)
+        Prediction(
+            example.id,
+            example.target,
+            tags[start:end],
+            confidence[start:end],
+            example.document,
+            runner_up[start:end],
+            runner_up_confidence[start:end],
+        )
+        for example, (start, end) in zip(examples, itertools.pairwise(starts), strict=True)
     ]
 
 

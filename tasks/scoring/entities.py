@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.records import Prediction
+from tasks.scoring import errors, invariance, mistakes, occurrences, slices, suspects
+from tasks.scoring.cases import Analysis
 from tasks.scoring.measures import Measure, f1
 from tasks.scoring.selection import strict_spans
 
@@ -71,3 +73,13 @@ def strict_counts(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
 
 
 HEADLINE = Measure("entity_f1", strict_counts, f1)
+ANALYSIS = Analysis(
+    kinds=errors.KINDS,
+    cases=errors.cases,
+    facts=occurrences.occurrences,
+    slices=slices.slices,
+    mistake=mistakes.mistake,
+    suspects=suspects.suspects,
+    variants=invariance.swapped,
+    variation=invariance.variation,
+)

@@ -138,6 +138,12 @@ def test_output_outside_the_stage_is_dvcs_own() -> None:
     assert heard.verdict == Verdict.RAN
 
 
+def test_an_out_without_content_is_no_word_of_the_stage() -> None:
+    heard = Heard("a")
+    spoken = ["Running stage 'a':", "> python a.py", "of the stage", "WARNING: 'data/suspects.jsonl' is empty."]
+    assert [heard.line(text) for text in spoken] == [False, False, True, False]
+
+
 def test_the_problem_without_words_of_the_stage() -> None:
     heard = Heard("a")
     assert heard.problem(-signal.SIGTERM) == "dvc was ended by SIGTERM; run it again"

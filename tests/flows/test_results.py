@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.dag import Stage
-from flows.results import flat, metrics_files, metrics_table, report_file
+from flows.results import flat, metrics_files, metrics_table, out_file, report_file
 
 
 def test_table_and_report_come_from_what_the_dag_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +23,9 @@ def test_table_and_report_come_from_what_the_dag_names(tmp_path: Path, monkeypat
     ]
     assert report_file(ordered, "report.md") == Path("r/report.md")
     assert report_file(ordered, "report.html") is None
+    assert out_file(ordered, "r") == Path("r")
+    assert out_file(ordered, "metrics.a.json") == Path("metrics.a.json")
+    assert out_file(ordered, "metrics.gone.json") is None
 
 
 def test_flat() -> None:

@@ -14,7 +14,7 @@ from hone import cli
 from tasks.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "why", "predict", "import", "doctor", "schedule", "server"]
+COMMANDS = ["run", "why", "focus", "predict", "import", "doctor", "schedule", "server"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -36,6 +36,7 @@ def project(tmp_path, monkeypatch):
 def called(monkeypatch):
     """The bodies of the commands replaced: what each was called with, and where."""
     import hone.doctor
+    import hone.focus
     import hone.importing
     import hone.predict
     import hone.run
@@ -47,6 +48,7 @@ def called(monkeypatch):
     for module, name in (
         (hone.run, "run"),
         (hone.why, "why"),
+        (hone.focus, "focus"),
         (hone.predict, "predict"),
         (hone.importing, "import_dataset"),
         (hone.doctor, "doctor"),
@@ -166,6 +168,7 @@ def test_outside_a_project_it_says_so(tmp_path):
 
 def test_an_error_of_a_file_system_is_a_line_too(project, called, monkeypatch):
     import hone.doctor
+    import hone.focus
 
     def full(as_json):
         raise OSError(28, "No space left on device", "data/model")
@@ -191,6 +194,7 @@ def test_an_error_is_red_on_a_terminal_only(project, monkeypatch, called):
     import io
 
     import hone.doctor
+    import hone.focus
 
     class Terminal(io.StringIO):
         def isatty(self):
@@ -210,6 +214,7 @@ def test_an_error_is_red_on_a_terminal_only(project, monkeypatch, called):
 
 def test_an_interrupt_is_quiet_and_130(project, monkeypatch, called):
     import hone.doctor
+    import hone.focus
 
     def interrupted(as_json):
         raise KeyboardInterrupt

@@ -160,6 +160,7 @@ def test_a_chain_runs_through_all_windows_of_a_sentence() -> None:
     marginals = made.marginals(*whole)[0]
     assert resolved[2][1].max(1).tolist() == pytest.approx(marginals[[3, 4], [2, 2]].tolist(), abs=1e-6)
     assert all(((rows > 0).sum(1) == 1).all() for _, rows in resolved)
+    assert abs(resolved[2][1]) == pytest.approx(marginals[[3, 4]].detach().numpy(), abs=1e-6)
 
 
 def test_loss_counts_known_words_and_takes_unknown_ones_as_any_tag() -> None:

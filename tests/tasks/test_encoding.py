@@ -112,9 +112,9 @@ def test_overlap_that_leaves_no_room_is_refused(bert_folder: Path) -> None:
         encode(tokenizer, [["Graz"]], max_length=12, overlap=10)
 
 
-def test_merge_takes_class_and_probability_of_the_answering_window() -> None:
-    windows = [Encoded(0, [], [], [(1, 0), (2, 1)]), Encoded(0, [], [], [(3, 2)])]
+def test_merge_takes_the_row_of_the_answering_window() -> None:
+    windows = [Encoded(1, [], [], [(1, 0), (2, 1)]), Encoded(1, [], [], [(3, 2)])]
     rows = [np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), np.array([[0.4, 0.6]], np.float32)]
-    ((classes, confidence),) = merge_windows([4], zip(windows, rows, strict=True))
-    assert classes == [0, 1, 1, -1]
-    assert confidence == pytest.approx([0.9, 0.8, 0.6, 0.0])
+    merged = merge_windows([2, 4], zip(windows, rows, strict=True), 2)
+    expected = [[0, 0], [0, 0], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0, 0]]
+    assert merged == pytest.approx(np.array(expected, np.float32))
