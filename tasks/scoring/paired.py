@@ -5,9 +5,8 @@ Both models answered the same items, so every resample takes the same documents 
 - The interval of the difference: bootstrap over documents (Koehn 2004; Berg-Kirkpatrick et al. 2012).
 - The p-value: approximate randomization, which swaps the two answers to a document at random (Noreen 1989; Yeh 2000),
   with ``(hits + 1) / (resamples + 1)``.
-- Several seeds on a side: seeds and documents are resampled together (Owen 2007, "The pigeonhole bootstrap"). A few
-  seeds resampled as they are understate their spread, so what a seed does is drawn from the pooled residuals, unbiased
-  and with the tails of Student's t.
+- Several seeds on a side: seeds and documents are resampled together (Owen 2007, "The pigeonhole bootstrap"). Two or
+  three seeds resampled as they are understate their spread, so what a seed does is drawn from the residuals of all.
 
 "Better" and "worse" need both tests. `benchmarks/verdict_simulation.py` measures how often they are wrong.
 """
@@ -156,35 +155,30 @@ def _bootstrap(documents: Counts, split: int, figure: Figure, resamples: int, rn
     for size in _chunks(resamples, len(rows)):
         weights = rng.multinomial(len(documents), share, size=size).astype(np.float64)
         figures = figure(np.tensordot(weights, rows, axes=1))  # (size, seeds)
-        old, new = figures[:, :split], figures[:, split:]
-        draws.append(new.mean(axis=1) - old.mean(axis=1) + _seed_noise(old, new, rng))
-    return np.concatenate(draws)
+        draws.append(figures[:, split:].mean(axis=1) - figures[:, :split].mean(axis=1))
+    return np.concatenate(draws) + _seed_noise(figure(documents.sum(axis=0)), split, resamples, rng)
 
 
-def _seed_noise(old: Counts, new: Counts, rng: np.random.Generator) -> Counts:
-    """What other seeds would have changed in the difference, one draw for each row of (size, seeds) figures.
+def _seed_noise(observed: Counts, split: int, resamples: int, rng: np.random.Generator) -> Counts:
+    """What other seeds would have changed in the difference, (resamples,) draws.
 
-    Residuals of the seeds within their side, scaled to an unbiased variance and pooled, are drawn with replacement for
-    each seed of both sides. A draw from chi-squared gives the result the tails of Student's t. 0 for one seed each:
-    then the comparison is about two models, and nothing is known about others.
+    Each seed of both sides gets one of the pooled residuals of the seeds within their side, drawn with replacement and
+    scaled to an unbiased variance; a draw of chi-squared gives the tails of Student's t. All 0 for one seed each: then
+    the comparison is about two models, and nothing is known about others.
+
+    Args:
+        observed: figures (seeds,) on the documents as they are.
     """
-    size = len(old)
-    freedom = old.shape[1] + new.shape[1] - 2
+    sides = (observed[:split], observed[split:])
+    freedom = len(observed) - 2
+    noise = np.zeros(resamples)
     if freedom == 0:
-        return np.zeros(size)
-    residuals = np.concatenate([_residuals(side) for side in (old, new) if side.shape[1] > 1], axis=1)
-    noise = np.zeros(size)
-    for side in (old, new):
-        picks = rng.integers(residuals.shape[1], size=side.shape)
-        noise += np.take_along_axis(residuals, picks, axis=1).mean(axis=1) * rng.choice([-1.0, 1.0], size)
-    tails: Counts = np.sqrt(freedom / rng.chisquare(freedom, size))
+        return noise
+    residuals = np.concatenate([side - side.mean() for side in sides]) * np.sqrt(len(observed) / freedom)
+    for side in sides:
+        noise += rng.choice(residuals, (resamples, len(side))).mean(axis=1) * rng.choice([-1.0, 1.0], resamples)
+    tails: Counts = np.sqrt(freedom / rng.chisquare(freedom, resamples))
     return noise * tails
-
-
-def _residuals(figures: Counts) -> Counts:
-    seeds = figures.shape[1]
-    scaled: Counts = (figures - figures.mean(axis=1, keepdims=True)) * np.sqrt(seeds / (seeds - 1))
-    return scaled
 
 
 def _randomization(sides: Counts, figure: Figure, resamples: int, rng: np.random.Generator) -> float:
