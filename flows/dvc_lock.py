@@ -55,8 +55,11 @@ class Snapshot:
     cache: Path
 
 
-def read() -> Snapshot:
+def read(entries: dict[str, Any] | None = None) -> Snapshot:
     """Compare dvc.lock with the workspace; the current folder is the project's.
+
+    Args:
+        entries: the stages of another dvc.lock to compare with instead.
 
     Raises:
         UserError: dvc.yaml, dvc.lock or params.yaml cannot be read.
@@ -64,7 +67,9 @@ def read() -> Snapshot:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    locked = (read_yaml(LOCK).get("stages") or {}) if LOCK.exists() else {}
+    locked = entries
+    if locked is None:
+        locked = (read_yaml(LOCK).get("stages") or {}) if LOCK.exists() else {}
     try:
         with Repo() as repo:
             stages = [stage for stage in repo.index.stages if stage.path_in_repo == "dvc.yaml" and stage.cmd]
@@ -75,6 +80,15 @@ def read() -> Snapshot:
             return Snapshot({name: states[name] for name in order}, Path(repo.cache.local.path))
     except DvcException as error:
         raise UserError(f"DVC cannot read the pipeline: {error}; 'dvc status' says more") from None
+
+
+def write(entries: dict[str, Any]) -> None:
+    """Write dvc.lock as DVC does, to the byte."""
+    from dvc.utils.serialize import dumps_yaml
+
+    part = LOCK.with_name(LOCK.name + ".part")
+    part.write_text(dumps_yaml({"schema": "2.0", "stages": entries}), encoding="utf-8")
+    part.replace(LOCK)
 
 
 def folder_files(path: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ app = typer.Typer(
     help="Sharpen one NLP model at a time: every iteration a reproducible, cached pipeline run.\n\n"
     "\b\nExamples:\n"
     "  hone run                      run what has changed: preprocess, finetune, evaluate, report\n"
+    "  hone diff                     is it better than the main branch?\n"
     "  hone why finetune             what changed since this stage last ran\n"
     '  hone predict "Ann met Bob."   what the model finds\n'
     "  hone doctor                   is everything in place?",
@@ -120,6 +121,54 @@ def focus(
         from hone.focus import focus as body
 
         raise typer.Exit(body(kind=kind, type_=type_, suspects=suspects, most=most, as_json=as_json))
+
+
+@app.command(short_help="Is a change better? The verdict on test.")
+def diff(
+    before: Annotated[
+        str | None,
+        typer.Argument(metavar="[REV]", help="Compare with this; none means where HEAD left the main branch."),
+    ] = None,
+    after: Annotated[
+        str | None, typer.Argument(metavar="[REV2]", help="What is compared; none means the workspace.")
+    ] = None,
+    form: Annotated[Literal["text", "markdown"], typer.Option("--format", help="For a terminal or a pull request.")] = (
+        "text"
+    ),
+    gate: Annotated[bool, typer.Option("--gate", help="Exit code 1 if a gate of params.yaml fails.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file.", resolve_path=True)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the workspace, or REV2, with REV on test: verdict, figures, errors, slices, sentences fixed and broken.
+
+    A side may be several revisions or trials, separated by commas: seeds of one system, all of which count.
+
+    \b
+    Examples:
+      hone diff                          this workspace against where HEAD left the main branch
+      hone diff v1.0                     this workspace against a tag
+      hone diff main my-branch           two revisions
+      hone diff a1,a2,a3 b1,b2,b3        several seeds on either side
+      hone diff --gate --format markdown --out verdict.md
+    """
+    with _project():
+        from hone.diff import diff as body
+
+        raise typer.Exit(body(before=before, after=after, form="json" if as_json else form, gate=gate, out=out))
+
+
+@app.command(short_help="Settle merge conflicts in dvc.lock and metrics.")
+def resolve() -> None:
+    """Settle the conflicts that a merge leaves in dvc.lock and in the metrics files, and say what runs next.
+
+    \b
+    Examples:
+      hone resolve
+    """
+    with _project():
+        from hone.resolve import resolve as body
+
+        raise typer.Exit(body())
 
 
 @app.command(short_help="What the trained model finds in a text.")

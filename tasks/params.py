@@ -92,6 +92,18 @@ class Report(Section):
     show_text: bool
 
 
+class Diff(Section):
+    relevant: Annotated[float, Field(gt=0, le=1)]
+    resamples: Annotated[int, Field(ge=1000)]
+
+
+class Gate(Section):
+    minimum: Fraction
+    no_loss: bool
+    types: dict[str, Fraction]
+    slices: dict[str, Fraction]
+
+
 class Params(Section):
     """All of params.yaml. ``options`` is the block of the active adapter, whose type only the adapter knows."""
 
@@ -105,6 +117,8 @@ class Params(Section):
     checkpoints: CheckpointParams
     evaluate: Evaluate
     report: Report
+    diff: Diff
+    gate: Gate
     options: dict[str, Any]
 
 
@@ -192,18 +206,27 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         UserError: missing file, YAML error, or something else than a mapping.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run this in the project's folder") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
+    return read_yaml_text(text, str(path))
+
+
+def read_yaml_text(text: str, path: str) -> dict[str, Any]:
+    """The same of a text; ``path`` says in messages where it stands. Raises UserError likewise."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run this in the project's folder") from None
+        values = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        place = f"{path}:{mark.line + 1}" if mark else path
         raise UserError(f"{place}: not YAML ({error.problem}); mend the line or 'git checkout {path}'") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except YAMLError as error:
         raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: empty; 'git checkout {path}' brings the last one back")

@@ -72,6 +72,17 @@ def strict_counts(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
     return counts
 
 
+def type_counts(predictions: Sequence[Prediction]) -> dict[str, NDArray[np.float64]]:
+    """`strict_counts` of each entity type, with which the same figure gives that of the type."""
+    tables: dict[str, NDArray[np.float64]] = {}
+    for item, prediction in enumerate(predictions):
+        gold, predicted = strict_spans(prediction.gold), strict_spans(prediction.predicted)
+        for column, spans in enumerate((gold & predicted, predicted, gold)):
+            for span in spans:
+                tables.setdefault(span[2], np.zeros((len(predictions), 3)))[item, column] += 1
+    return tables
+
+
 HEADLINE = Measure("entity_f1", strict_counts, f1)
 ANALYSIS = Analysis(
     kinds=errors.KINDS,
