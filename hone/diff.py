@@ -18,6 +18,7 @@ from tasks.records import read_examples
 from tasks.verdict import judge
 
 Form = Literal["text", "markdown", "json"]
+FEW_SEEDS = 5  # of both sides together: with fewer, Student's t has at most two degrees of freedom
 
 
 def diff(before: str | None, after: str | None, form: Form, gate: bool, out: Path | None) -> int:
@@ -103,6 +104,8 @@ def _notes(old: list[Model], new: list[Model]) -> list[str]:
     notes = []
     if len(old) == len(new) == 1:
         notes.append("One model on either side: the verdict is about these two, not about other seeds.")
+    elif len(old) + len(new) < FEW_SEEDS:
+        notes.append("So few seeds hardly tell how much seeds differ; one more on each side narrows the interval much.")
     if any(model.commit is None for model in new) and (stale := _stale()):
         notes.append(f"The workspace's results are older than its code or params ({', '.join(stale)}): run `hone run`.")
     return notes

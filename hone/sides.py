@@ -92,12 +92,8 @@ def _of_workspace() -> Model:
 def _of_revision(name: str, store: Objects) -> Model:
     commit = revisions.commit(name)
     lock, params = (_yaml(commit, name, path) for path in (LOCK, PARAMS))
-    outs = {
-        out["path"]: out["md5"]
-        for stage in lock.get("stages", {}).values()
-        for out in stage.get("outs") or []
-        if "md5" in out
-    }
+    stages = (lock.get("stages") or {}).values()
+    outs = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs") or [] if "md5" in out}
     if PREDICTIONS not in outs:
         raise UserError(f"{name}: its dvc.lock has no {PREDICTIONS}; {_again(commit)}")
     path = store.find(outs[PREDICTIONS])
@@ -125,11 +121,10 @@ def _lost(store: Objects) -> str:
 
 
 def _again(commit: str) -> str:
-    """How to make the results of a commit once more, beside the workspace."""
-    return (
-        f"run it again: git worktree add ../hone-{commit[:7]} {commit[:7]} && (cd ../hone-{commit[:7]} && "
-        'dvc cache dir --local "$OLDPWD/.dvc/cache" && dvc repro)'
-    )
+    """How to make the results of a commit once more, beside the workspace, into the same cache."""
+    place, cache = f"../hone-{commit[:7]}", Path(".dvc/cache").resolve()
+    steps = (f"git worktree add {place} {commit[:7]}", f"cd {place}", f"dvc cache dir --local {cache}", "dvc repro")
+    return f"make it again: {' && '.join(steps)}"
 
 
 def _yaml(commit: str, name: str, path: str) -> dict[str, Any]:

@@ -261,3 +261,76 @@ def done_toy(toy_finished: Toy, tmp_path: Path) -> Toy:
     """A toy project in which everything has run."""
     shutil.copytree(toy_finished.folder, tmp_path / "toy", symlinks=True)
     return Toy(tmp_path / "toy")
+
+
+@dataclass(frozen=True)
+class Branches:
+    """A project in Git with several branches, each of them run, and a DVC remote beside it."""
+
+    folder: Path
+
+    def call(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a program in the project; every command of git has an author."""
+        identity = {
+            f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        program = Path(sys.executable).parent
+        environment = Toy(self.folder).environment | identity | {"PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.run(command, cwd=self.folder, env=environment | more, capture_output=True, text=True)
+
+    def must(self, *command: str) -> str:
+        """The same of a program that has to succeed; its output."""
+        done = self.call(*command)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def hone(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line of hone."""
+        return self.call(sys.executable, "-m", "hone", *arguments)
+
+    def set(self, old: str, new: str, file: str = "params.yaml") -> None:
+        """Replace text in a file of the project; the text must be there."""
+        path = self.folder / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    def branch(self, name: str, old: str, new: str, base: str = "main") -> None:
+        """A branch off ``base`` with one change of params.yaml, run and committed."""
+        self.must("git", "checkout", "-q", "-b", name, base)
+        self.set(old, new)
+        self.run(name)
+
+    def run(self, message: str) -> None:
+        """`dvc repro` and a commit of what it left."""
+        self.must("dvc", "repro", "-q")
+        self.must("git", "add", "-A")
+        self.must("git", "commit", "-qm", message)
+
+
+@pytest.fixture(scope="session")
+def branches_made(tmp_path_factory: pytest.TempPathFactory) -> Branches:
+    """The project that `branches` copies: main, better, same (one more seed), worse, and more test data."""
+    made = Branches(tmp_path_factory.mktemp("branches") / "project")
+    shutil.copytree(ROOT / "tests/fixtures/branches", made.folder)
+    (made.folder / "data/raw").mkdir(parents=True)
+    (made.folder / "data/raw/count").write_text("241")
+    shutil.copy(ROOT / "params.yaml", made.folder)
+    (made.folder / ".gitignore").write_text("__pycache__/\n")
+    made.must("git", "init", "-q", "-b", "main")
+    made.must("dvc", "init", "-q")
+    made.must("dvc", "remote", "add", "-q", "-d", "store", "../store")
+    made.run("first")
+    changes = {"better": ("rate: 3.0e-4", "rate: 1.0e-3"), "worse": ("rate: 3.0e-4", "rate: 3.0e-3")}
+    for name, (old, new) in {**changes, "same": ("seed: 1 ", "seed: 2 ")}.items():
+        made.must("dvc", "push", "-q")  # of the branch before; the last one stays on this machine
+        made.branch(name, old, new)
+    made.must("git", "checkout", "-q", "main")
+    made.must("dvc", "checkout", "-q", "--force")
+    return made
+
+
+@pytest.fixture
+def branches(branches_made: Branches, tmp_path: Path) -> Branches:
+    """A project of a test's own with the branches main (checked out), better, worse and same."""
+    shutil.copytree(branches_made.folder.parent, tmp_path / "copy", symlinks=True)
+    return Branches(tmp_path / "copy/project")

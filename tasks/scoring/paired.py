@@ -24,8 +24,9 @@ Counts = NDArray[np.float64]
 Figure = Callable[[Counts], Counts]
 Verdict = Literal["better", "worse", "no evidence", "too few data"]
 
-LEVEL = 0.05  # of both tests
-POWER_OVER_WIDTH = 1 + 0.8416 / 1.9600  # quantiles of the normal for 80 % power and for a two-sided test at LEVEL
+OUTSIDE = 0.05  # share of the resamples that the interval leaves out
+LEVEL = 0.04  # of p: under 5 %, so that 1,000 equal pairs show at most 5 % in spite of chance
+VISIBLE = (2.0537 + 0.8416) / 1.9600  # normal quantiles for a two-sided test at LEVEL, 80 % power; half an interval
 FEWEST = 6  # documents: with 5 the smallest two-sided p of swapping, 2 / 2**5, is above LEVEL
 CHUNK = 2_000_000  # weights in memory at once
 
@@ -96,7 +97,7 @@ def compare(
     split = len(before)
     figures = figure(documents.sum(axis=0))
     draws = _bootstrap(documents, split, figure, resamples, rng)
-    low, high = (float(value) for value in np.quantile(draws, [LEVEL / 2, 1 - LEVEL / 2]))
+    low, high = (float(value) for value in np.quantile(draws, [OUTSIDE / 2, 1 - OUTSIDE / 2]))
     sides = np.stack([documents[:, :split].mean(axis=1), documents[:, split:].mean(axis=1)], axis=1)
     result = Comparison(
         before=float(figures[:split].mean()),
@@ -104,7 +105,7 @@ def compare(
         low=low,
         high=high,
         p=_randomization(sides, figure, resamples, rng),
-        detectable=(high - low) / 2 * POWER_OVER_WIDTH,
+        detectable=(high - low) / 2 * VISIBLE,
         differing=int(_differ(sides).sum()),
         groups=len(documents),
         seeds=(split, len(after)),

@@ -129,8 +129,8 @@ def made(p: float, low: float = 0.01, high: float = 0.03, detectable: float = 0.
 @pytest.mark.parametrize(
     ("comparison", "verdict"),
     [
-        (made(0.05), "better"),
-        (made(0.051), "no evidence"),
+        (made(0.04), "better"),
+        (made(0.041), "no evidence"),
         (made(0.01, low=0.0), "no evidence"),
         (made(0.01, low=-0.03, high=-0.01), "worse"),
         (made(0.2, detectable=0.051), "too few data"),
