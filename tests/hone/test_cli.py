@@ -14,7 +14,7 @@ from hone import cli
 from tasks.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "why", "focus", "predict", "import", "doctor", "schedule", "server"]
+COMMANDS = ["run", "why", "focus", "diff", "resolve", "predict", "import", "doctor", "schedule", "server"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -35,10 +35,12 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def called(monkeypatch):
     """The bodies of the commands replaced: what each was called with, and where."""
+    import hone.diff
     import hone.doctor
     import hone.focus
     import hone.importing
     import hone.predict
+    import hone.resolve
     import hone.run
     import hone.schedule
     import hone.server
@@ -49,6 +51,8 @@ def called(monkeypatch):
         (hone.run, "run"),
         (hone.why, "why"),
         (hone.focus, "focus"),
+        (hone.diff, "diff"),
+        (hone.resolve, "resolve"),
         (hone.predict, "predict"),
         (hone.importing, "import_dataset"),
         (hone.doctor, "doctor"),
@@ -131,6 +135,11 @@ def test_options_reach_the_bodies(project, called, tmp_path):
     invoke("import", "hub:a/b@v1:c", "--as", "mine", "--force")
     invoke("schedule", "--cron", "0 3 * * *")
     invoke("server")
+    invoke("diff")
+    invoke("diff", "a,b", "c", "--gate", "--json", "--out", "v.json")
+    invoke("diff", "--format", "markdown")
+    invoke("resolve")
+    nothing = {"before": None, "after": None, "form": "text", "gate": False, "out": None}
     assert called == [
         ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True}, project),
         ("predict", {"texts": ["Ann met Bob."], "file": project / "deep" / "x.txt", "as_json": True}, project),
@@ -138,6 +147,10 @@ def test_options_reach_the_bodies(project, called, tmp_path):
         ("import_dataset", {"source": "hub:a/b@v1:c", "name": "mine", "force": True}, project),
         ("schedule", {"cron": "0 3 * * *", "interval": None, "name": "hone", "timezone": None}, project),
         ("server", {"port": 4200}, project),
+        ("diff", nothing, project),
+        ("diff", {"before": "a,b", "after": "c", "form": "json", "gate": True, "out": project / "v.json"}, project),
+        ("diff", {**nothing, "form": "markdown"}, project),
+        ("resolve", {}, project),
     ]
 
 
