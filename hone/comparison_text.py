@@ -20,7 +20,7 @@ def markdown(found: Difference, failed: list[str] | None) -> str:
     if failed is not None:
         parts.append("\n".join(["**Gate failed:**", *(f"- {line}" for line in failed)]) if failed else "Gate passed.")
     for title, table in tables(found):
-        parts.append(f"#### {title}\n\n" + markdown_table(table))
+        parts.append(f"#### {title}\n\n" + _markdown_table(table))
     for title, sentences in changed_sentences(found):
         parts.append(f"#### {title}\n\n" + "\n".join(_markdown_sentence(sentence) for sentence in sentences))
     return "\n\n".join(parts)
@@ -138,7 +138,7 @@ def _plain(text: str) -> str:
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def markdown_table(table: Table) -> str:
+def _markdown_table(table: Table) -> str:
     head, rows = table
     lines = [head, [":--", *("--:" for _ in head[1:])], *([_plain(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

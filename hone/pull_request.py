@@ -5,20 +5,19 @@ import io
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from flows import revisions
 from flows.objects import objects
-from hone.comparison_text import markdown, markdown_table
+from hone.comparison_text import markdown
 from hone.diff import difference
 from hone.gates import failures
 from tasks.errors import UserError
 from tasks.params import Params, read_yaml_text
+from tasks.scoring.focus import table
 
 MARKER = "<!-- hone -->"  # the comment is found by it and updated in place
 LIMIT = 60_000  # characters; GitHub refuses a comment above 65,536
 FOCUS, HISTORY = Path("data/focus.json"), Path("data/history.csv")
-LEVERS = 8  # rows of the focus table
 
 
 def comment(base: str, settings: Params) -> tuple[str, list[str]]:
@@ -50,24 +49,9 @@ def comment(base: str, settings: Params) -> tuple[str, list[str]]:
 
 def _focus() -> str:
     """What to work on next, as evaluate has computed it on validation; nothing where a pipeline has no such file."""
-    if not FOCUS.is_file():
-        return ""
-    focus: dict[str, Any] = json.loads(FOCUS.read_bytes())
-    headline = focus["headline"]
-    rows = [
-        [
-            f"{one['dimension']}: {one['name']}",
-            str(one["errors"]),
-            f"{one['figure_if_right']:.4f}",
-            f"+{one['gain']:.4f}",
-        ]
-        for one in focus["entries"][:LEVERS]
-    ]
-    if not rows:
-        return ""
-    head = ["if these were right", "errors", str(headline["name"]), "gain"]
-    title = f"#### What to work on next (validation, now {headline['value']:.4f})"
-    return f"{title}\n\n{markdown_table((head, rows))}"
+    lines = table(json.loads(FOCUS.read_bytes())) if FOCUS.is_file() else []
+    title = "#### What to work on next: validation, if just these were right"
+    return "\n".join([f"{title}\n\n```text", *lines, "```"]) if lines else ""
 
 
 def _curves(base: str) -> str:

@@ -40,8 +40,9 @@ class Judgement:
     Attributes:
         name: of the headline figure.
         unit: what was resampled: documents, or examples where there are none.
-        kinds: errors of each kind; ``before`` and ``after`` of a comparison are their numbers with a minus, so that
-            fewer is better.
+        types: by name; those of the scorer's ``type_counts``, or where it has none by the type of each case.
+        kinds: errors of each kind that either side makes; ``before`` and ``after`` of a comparison are their numbers
+            with a minus, so that fewer is better.
         slices: by ``dimension: name``.
         fixed: the first SHOWN of ``fixed_count`` sentences.
     """
@@ -98,7 +99,7 @@ def judge(
         return compare(counts[0], counts[1], groups, figure, relevant=matters, resamples=resamples)
 
     headline = compared([[scorer.HEADLINE.counts(model) for model in side] for side in sides], scorer.HEADLINE.figure)
-    types = _tables(sides, scorer.type_counts)
+    types = _tables(sides, getattr(scorer, "type_counts", lambda model: _by_type(scorer.ANALYSIS, model)))
     kinds, slices = _cases(sides, examples, train, scorer)
     figure = scorer.HEADLINE.figure
     fixed, broken = _changed(sides, examples, adapter.show if show_text else None)
@@ -147,6 +148,14 @@ def _tables(
     }
 
 
+def _by_type(analysis: Analysis, model: Sequence[Prediction]) -> dict[str, Counts]:
+    """Counts (n, K) by the type of each case: right where an answer cannot be of several types."""
+    tables: dict[str, Counts] = {}
+    for case in analysis.cases(model):
+        tables.setdefault(case.type, np.zeros((len(model), len(case.counts))))[case.item] += case.counts
+    return tables
+
+
 def _cases(
     sides: list[list[Sequence[Prediction]]],
     examples: Sequence[Example],
@@ -175,7 +184,10 @@ def _cases(
         return table
 
     in_order = _tables(sides, kinds)
-    return {kind: in_order[kind] for kind in analysis.kinds}, _tables(sides, slices)
+    made = {
+        kind: in_order[kind] for kind in analysis.kinds if any(one.any() for side in in_order[kind] for one in side)
+    }
+    return made, _tables(sides, slices)
 
 
 def _changed(

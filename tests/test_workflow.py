@@ -97,7 +97,7 @@ def test_a_better_branch_from_pull_to_gate(branches):
     assert lines[0] == "<!-- hone -->" and re.fullmatch(r"### hone: [0-9a-f]{7} against [0-9a-f]{7}", lines[2])
     assert lines[4].startswith("**Better: entity_f1 +0.") and "Gate passed." in lines
     assert "| finetune.learning\\_rate | 0.0003 | 0.001 |" in lines
-    assert re.search(r"^\| kind: missed \| 9 \| 1\.0000 \| \+0\.\d{4} \|$", text, flags=re.M), "the focus table"
+    assert re.search(r"^kind: missed +9 errors  0\.\d{4} -> 1\.0000  \+0\.\d{4}$", text, flags=re.M), "the focus table"
     chart = re.search(r"```mermaid\n(.*?)```", text, flags=re.S)[1]
     assert len(re.findall(r"^ +line \[0\.\d{4}, 0\.\d{4}\]$", chart, flags=re.M)) == 2
     assert "The commit holds these results." in lines
