@@ -98,10 +98,10 @@ def _kinds(rows: Mapping[str, Comparison]) -> Table:
     return head, [
         [
             name,
-            f"{-one.before:g}",
-            f"{-one.after:g}",
-            f"{-one.difference:+g}",
-            f"{-one.high:+.0f} to {-one.low:+.0f}",
+            f"{0 - one.before:g}",
+            f"{0 - one.after:g}",
+            f"{0 - one.difference:+g}",
+            f"{-round(one.high):+d} to {-round(one.low):+d}",
             probability(one.p),
             said.get(one.verdict, one.verdict),
         ]

@@ -13,7 +13,7 @@ from hone.diff import difference
 from hone.gates import failures
 from tasks.errors import UserError
 from tasks.params import Params, read_yaml_text
-from tasks.scoring.focus import table
+from tasks.scoring.focus_table import table
 
 MARKER = "<!-- hone -->"  # the comment is found by it and updated in place
 LIMIT = 60_000  # characters; GitHub refuses a comment above 65,536

@@ -43,6 +43,13 @@ def test_errors_that_became_fewer_shrank() -> None:
     assert row.split() == ["missed", "12.5", "3", "-9.5", "-13", "to", "-6", "<", "0.001", "shrank"]
 
 
+def test_no_errors_are_zero_and_not_minus_zero() -> None:
+    none = replace(FEWER, before=-1.0, after=-0.0, low=-0.2, high=1.0)
+    text = terminal(replace(FOUND, judgement=replace(JUDGEMENT, kinds={"missed": none})), None)
+    row = next(line for line in text.splitlines() if line.startswith("  missed"))
+    assert row.split()[1:7] == ["1", "0", "-1", "-1", "to", "+0"]
+
+
 def test_what_the_gate_says() -> None:
     assert "Gate passed." in markdown(FOUND, []) and "gate passed" in terminal(FOUND, [])
     assert "**Gate failed:**\n- gate.minimum: low" in markdown(FOUND, ["gate.minimum: low"])
