@@ -88,6 +88,7 @@ class Evaluate(Section):
 class Report(Section):
     worst_mistakes: Annotated[int, Field(ge=0)]
     show_text: bool
+    license: Annotated[str, Field(min_length=1)]
 
 
 class Params(Section):
@@ -190,18 +191,27 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         UserError: missing file, YAML error, or something else than a mapping.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run this in the project's folder") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
+    return yaml_mapping(text, path)
+
+
+def yaml_mapping(text: str, path: Path) -> dict[str, Any]:
+    """The mapping that a YAML 1.2 text is; ``path`` is where it stands, for the message of a UserError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run this in the project's folder") from None
+        values = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         raise UserError(f"{place}: not YAML ({error.problem}); mend the line or 'git checkout {path}'") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except YAMLError as error:
         raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: empty; 'git checkout {path}' brings the last one back")

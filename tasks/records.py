@@ -114,7 +114,7 @@ def example_line(example: Example) -> str:
 
 def read_examples(path: Path) -> Iterator[Example]:
     """Yield the examples of a prepared split in order."""
-    for line in _lines(path):
+    for line in read_lines(path):
         yield Example(line["id"], line["document"], line["inputs"], line["target"])
 
 
@@ -136,11 +136,12 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
     """Yield the predictions of a split in order."""
-    for line in _lines(path):
+    for line in read_lines(path):
         yield Prediction(line["id"], line["gold"], line["predicted"], line["confidence"])
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of JSON lines; raise UserError where it is missing or a line is broken."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):

@@ -87,7 +87,7 @@ def run(folder: Path) -> params.Params:
     )
     finetune.finetune(settings, folder / "prepared", folder / "model", folder / "history.csv", None)
     evaluate.evaluate(settings, folder / "prepared", folder / "model", folder)
-    report.report(settings, folder, folder / "report")
+    report.report(settings, Path("data/raw/hone-ner"), folder, folder / "report")
     return settings
 
 
