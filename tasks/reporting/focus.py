@@ -28,11 +28,45 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Focus:
-    """The errors of validation by kind, and all entries by gain, the largest first."""
+class Invariance:
+    """Names swapped for others of the same type: of ``swapped`` entities, how many got another answer.
 
+    ``lost`` were right before and are not after, ``gained`` the other way round.
+    """
+
+    swapped: int
+    changed: int
+    lost: int
+    gained: int
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What costs most.
+
+    Attributes:
+        value: the headline of validation.
+        kinds: errors by kind; they sum to all errors.
+        entries: kinds, types and slices by gain, the largest first.
+        left_out: entries by dimension that evaluate did not keep.
+        invariance: None where the task has no such test.
+    """
+
+    value: float
     kinds: dict[str, int]
     entries: tuple[Entry, ...]
+    left_out: dict[str, int]
+    invariance: Invariance | None
+
+    @property
+    def ranking(self) -> tuple[Entry, ...]:
+        """What is worth work: entries with a gain, without the types and slices that do no worse than the whole.
+
+        That a large slice holds many errors is no news.
+        """
+        return tuple(
+            entry for entry in self.entries if entry.gain > 0 and (entry.figure is None or entry.figure < self.value)
+        )
 
     def of(self, dimension: str) -> tuple[Entry, ...]:
         """The entries of one dimension, by gain."""
@@ -64,4 +98,14 @@ def read_focus(path: Path, naming: Naming) -> Focus:
             gain=own["gain"],
         )
 
-    return unpacked(path, lambda value: Focus(dict(value["errors"]), tuple(map(entry, value["entries"]))))
+    def focus(value: dict[str, Any]) -> Focus:
+        swaps = value["invariance"]
+        return Focus(
+            value=value["headline"]["value"],
+            kinds=dict(value["errors"]),
+            entries=tuple(map(entry, value["entries"])),
+            left_out=dict(value["left_out"]),
+            invariance=swaps and Invariance(swaps["swapped"], swaps["changed"], swaps["lost"], swaps["gained"]),
+        )
+
+    return unpacked(path, focus)

@@ -65,7 +65,7 @@ def _headline(report: Report) -> list[str]:
 
 
 def _focus(report: Report) -> list[str]:
-    entries = report.focus.entries[:MOST_ENTRIES]
+    entries = report.focus.ranking[:MOST_ENTRIES]
     parts = ["### What to work on next"]
     if entries:
         rows = [

@@ -38,7 +38,7 @@ class Error:
     Attributes:
         gold, predicted: labels, None where that side has no item there.
         confidence: the model's probability of what it predicted.
-        runner_up: the tag that came second, with its probability.
+        runner_up: the tag that came second, with its probability; empty where the task does not say.
         slices: indices into ``Mistakes.slices``.
         twins: what train says of the same words; empty where no text may be shown.
     """
@@ -105,7 +105,8 @@ def worst_mistakes(
     """The ``most`` wrong sentences by the highest confidence of an error, ties in the order of the data.
 
     Args:
-        lines: those of mistakes.validation.jsonl, one per error.
+        lines: those of mistakes.validation.jsonl, one per error. Words, runner-up and what train says stand in them
+            where the task has such things.
         examples: read side by side with their predictions, one at a time.
         predictions: those of the examples.
         show: the adapter's.
@@ -139,14 +140,12 @@ def worst_mistakes(
             kind=line["kind"],
             gold=_label(line["type"]),
             predicted=_label(line["predicted_type"]),
-            text=visible(line["text"]) if show_text else "",
+            text=visible(line.get("text", "")) if show_text else "",
             confidence=line["confidence"],
-            runner_up=_label(line["runner_up"]) or "",
-            runner_up_confidence=line["runner_up_confidence"] or 0.0,
+            runner_up=visible(line.get("runner_up", "")),
+            runner_up_confidence=line.get("runner_up_confidence", 0.0),
             slices=tuple(sorted(index[pair] for pair in _slices(line, naming))),
-            twins=tuple(Twin(visible(own["id"]), visible(own["text"]), visible(own["type"])) for own in line["train"])
-            if show_text
-            else (),
+            twins=tuple(map(_twin, line.get("train", ()))) if show_text else (),
         )
 
     worst = tuple(
@@ -158,6 +157,10 @@ def worst_mistakes(
 def _slices(line: dict[str, Any], naming: Naming) -> Iterator[tuple[str, str]]:
     for dimension, name in line["slices"].items():
         yield dimension, naming.name(dimension, name)
+
+
+def _twin(own: dict[str, Any]) -> Twin:
+    return Twin(visible(own["id"]), visible(own["text"]), visible(own["type"]))
 
 
 def _label(label: str | None) -> str | None:

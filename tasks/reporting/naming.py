@@ -2,9 +2,21 @@
 
 from tasks.reporting.wording import visible
 
-# Dimensions whose names are words of hone or labels of the data. Those of any other may quote the data, as the
-# name of a document does, and are numbered where no text may be shown.
-OWN_WORDS = frozenset({"kind", "type"})
+# Dimensions whose names are words of hone or labels. Those of any other may quote the data, as the name of a document
+# does, and are numbered where no text may be shown.
+OWN_WORDS = frozenset(
+    {
+        "kind",
+        "type",
+        "entity length",
+        "seen in train",
+        "frequency in train",
+        "label consistency",
+        "sentence length",
+        "position",
+        "casing",
+    }
+)
 
 
 class Naming:

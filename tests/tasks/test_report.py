@@ -13,6 +13,7 @@ import pytest
 from tasks import params, records
 from tasks.errors import UserError
 from tasks.report import report
+from tasks.reporting.naming import OWN_WORDS
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "tests/tasks/reporting/fixtures/run"
@@ -53,7 +54,7 @@ def secret_run(folder: Path) -> Path:
     for row in summary["splits"]["train"]["refused"]:
         row["message"] = "1 columns ('zqmessagezq') where most words of the file have 2"
     records.write_json(prepared / "summary.json", summary)
-    labels = frozenset({"id", "kind", "type", "predicted_type", "runner_up", "gold", "predicted", "dimension"})
+    labels = OWN_WORDS | {"id", "predicted_type", "runner_up", "gold", "predicted", "dimension"}
     for name in ("mistakes.validation.jsonl", "suspects.jsonl"):
         lines = [rare(line, labels) for line in records.read_lines(RUN / name)]
         for line in lines:
@@ -93,7 +94,7 @@ def test_no_text_of_the_data_where_none_may_be_shown(tmp_path: Path) -> None:
     assert {"zqQuenbyzq", "zqNordhaven_Council_metzq", "zqNordhaven_Councilzq", "zqprize_nightzq", "zqmessagezq"} <= (
         planted["open"]["report.html"]
     )
-    assert {"zqQuenbyzq", "zqharbour_letterszq"} <= planted["open"]["report.md"]
+    assert {"zqQuenbyzq", "zqprize_nightzq"} <= planted["open"]["report.md"]
     assert planted["open"]["model_card.md"] == {"zqquotedzq"}
     page = (tmp_path / "closed/report.html").read_text()
     assert "validation.conll:66" in page  # the place of a mistake is no text

@@ -91,7 +91,9 @@ def test_a_run_that_diverged_or_learned_nothing_is_drawn(value: float, gathered:
 
 
 def test_what_a_run_does_not_have_is_not_drawn(gathered: Report) -> None:
-    bare = replace(gathered, goal=None, types=(), focus=Focus({}, ()), calibration=Calibration(1.0, (), ()))
+    bare = replace(
+        gathered, goal=None, types=(), focus=Focus(0.5, {}, (), {}, None), calibration=Calibration(1.0, (), ())
+    )
     drawn = charts(bare)
     assert list(drawn) == ["headline", "loss", "score"]
     assert "goal" not in drawn["headline"]

@@ -83,6 +83,7 @@ def test_what_a_reader_looks_for_is_there(page: Page) -> None:
         "95 % bootstrap over documents, 1000 resamples",
         "type only 0.653 [0.503, 0.803]",
         "type LOC +0.296 0.889 4",
+        "2 of 12 entities (17 %) got another answer; 2 were right before and are not after, 0 the other way round",
         "seen in train unseen 0.400 +0.207 0.800 3 6",
         "expected calibration error is 0.123 and the Brier score 0.210",
         "A temperature of 1.35, fitted on validation, would correct it: the model is surer than it should be",
@@ -159,7 +160,9 @@ def test_every_text_is_escaped(gathered: Report) -> None:
         types=(evil,),
         scores={split: replace(scores, types={evil: line}) for split, scores in gathered.scores.items()},
         confusion={(evil, evil): 1, (evil, "none"): 2},
-        focus=Focus({evil: 1}, (entry, replace(entry, dimension="kind"), replace(entry, dimension="type"))),
+        focus=Focus(
+            0.6, {evil: 1}, (entry, replace(entry, dimension="kind"), replace(entry, dimension="type")), {}, None
+        ),
         mistakes=Mistakes((mistake,), 1, 1, 1, ((evil, evil),)),
         suspects=(Suspect(evil, evil, evil, evil, 0.9, {evil: 1}),),
         findings=replace(gathered.findings, notes=(evil,)),
@@ -172,7 +175,12 @@ def test_every_text_is_escaped(gathered: Report) -> None:
 
 def test_a_page_with_nothing_in_it_is_whole(gathered: Report) -> None:
     scores = {split: replace(own, types={}) for split, own in gathered.scores.items()}
-    nothing = {"focus": Focus({}, ()), "suspects": (), "calibration": Calibration(1.0, (), ()), "goal": None}
+    nothing = {
+        "focus": Focus(0.5, {}, (), {}, None),
+        "suspects": (),
+        "calibration": Calibration(1.0, (), ()),
+        "goal": None,
+    }
     empty = replace(gathered, **nothing, types=(), scores=scores, confusion={}, mistakes=Mistakes((), 0, 0, 0, ()))
     text = " ".join(Page(html(empty)).text.split())
     assert "Neither the data nor the predictions hold an entity." in text
