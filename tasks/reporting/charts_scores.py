@@ -34,7 +34,7 @@ def headline_chart(report: Report) -> str:
             f"{split} {score(own.strict.f1)}, interval {score(own.interval.low)} to {score(own.interval.high)}, "
             + ", ".join(f"{name} baseline {score(own.baselines[name])}" for name in baselines)
         )
-    if report.goal:
+    if report.goal and report.goal.headline:
         axes.axvline(report.goal.value, color=TEXT, linestyle=":", linewidth=1.4)
         axes.text(report.goal.value, -0.62, f"goal {report.goal.value:.2f}", horizontalalignment="center", fontsize=9)
         said.append(f"goal {score(report.goal.value)}")

@@ -9,7 +9,7 @@ from tasks.reporting.calibration import Calibration, read_calibration
 from tasks.reporting.confusion import read_confusion
 from tasks.reporting.findings import Findings, read_findings
 from tasks.reporting.focus import Focus, read_focus
-from tasks.reporting.goal import Goal
+from tasks.reporting.goal import Goal, read_goal
 from tasks.reporting.history import Epoch, read_history
 from tasks.reporting.mistakes import Mistakes, worst_mistakes
 from tasks.reporting.naming import Naming
@@ -49,8 +49,8 @@ class Report:
     show_text: bool
 
 
-def gather(data: Path, settings: params.Params, adapter: Adapter, goal: Goal | None = None) -> Report:
-    """Read the outs of preprocess, finetune and evaluate in folder ``data``.
+def gather(data: Path, settings: params.Params, adapter: Adapter, goal: tuple[str, float] | None = None) -> Report:
+    """Read the outs of preprocess, finetune and evaluate in folder ``data``; ``goal`` is a metric and its value.
 
     Raises:
         UserError: a file is missing, broken, or does not belong to the others.
@@ -81,7 +81,7 @@ def gather(data: Path, settings: params.Params, adapter: Adapter, goal: Goal | N
         task=settings.task,
         dataset=settings.dataset,
         run=describe_run(settings),
-        goal=goal,
+        goal=read_goal(data / "metrics.validation.json", *goal, adapter.headline) if goal else None,
         scores=scores,
         types=tuple(sorted(labels)),
         history=history,

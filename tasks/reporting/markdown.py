@@ -54,7 +54,8 @@ def _headline(report: Report) -> list[str]:
     parts = [table(names, rows)]
     if report.goal:
         goal = report.goal
-        parts.append(f"**Goal {score(goal.value)} on validation:** {goal.verdict(own.strict.f1, own.interval)}.")
+        other = "" if goal.headline else f" for {code(goal.metric)}, now {score(goal.figure)}"
+        parts.append(f"**Goal {score(goal.value)} on validation{other}:** {goal.verdict}.")
     parts.append(
         f"In brackets the {plain(own.how)}. Epoch {report.best.number} of {report.history[-1].number} was the best on "
         f"validation and is scored here. Expected calibration error of validation {score(own.ece)}. Word by word, with "

@@ -102,6 +102,17 @@ def test_no_text_of_the_data_where_none_may_be_shown(tmp_path: Path) -> None:
     assert "report.show_text" in page
 
 
+def test_files_that_hold_text_reach_neither_prefect_nor_plots() -> None:
+    """A flow run shows the metrics of dvc.yaml and report.md, `dvc plots` draws the files of its plots block."""
+    pipeline = params.read_yaml(ROOT / "dvc.yaml")
+    metrics = {next(iter(own)) for stage in pipeline["stages"].values() for own in stage.get("metrics", [])}
+    drawn = json.dumps(pipeline["plots"])
+    assert {"data/metrics.validation.json", "data/metrics.test.json"} <= metrics
+    for name in ("focus.json", "mistakes.validation.jsonl", "suspects.jsonl", "predictions.validation.jsonl"):
+        assert f"data/{name}" not in metrics
+        assert name not in drawn
+
+
 def test_no_time_and_no_place_of_this_machine(tmp_path: Path) -> None:
     report(settings(), RAW, RUN, tmp_path / "report")
     for name in PAGES:

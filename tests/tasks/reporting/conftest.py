@@ -7,7 +7,6 @@ import pytest
 
 from tasks import adapters, params
 from tasks.reporting.gather import Report, gather
-from tasks.reporting.goal import Goal
 
 ROOT = Path(__file__).parents[3]
 RUN = Path(__file__).parent / "fixtures" / "run"
@@ -24,7 +23,7 @@ def settings() -> params.Params:
 @pytest.fixture(scope="session")
 def gathered(settings: params.Params) -> Report:
     """What the report of the finished run shows."""
-    return gather(RUN, settings, adapters.find("token_classification"), Goal("entity_f1", 0.75))
+    return gather(RUN, settings, adapters.find("token_classification"), ("entity_f1", 0.75))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from tasks.reporting.calibration import Calibration
 from tasks.reporting.focus import Entry, Focus
 from tasks.reporting.gather import Report
+from tasks.reporting.goal import Goal
 from tasks.reporting.html import html
 from tasks.reporting.mistakes import Error, Mistake, Mistakes, Run, Twin
 from tasks.reporting.suspects import Suspect
@@ -98,6 +99,12 @@ def test_what_a_reader_looks_for_is_there(page: Page) -> None:
         "1 columns ('lonely') where most words of the file have 2",
     ):
         assert words in text
+
+
+def test_a_goal_for_another_figure_names_it(gathered: Report) -> None:
+    goal = Goal("per_type.LOC.f1", 0.5, 0.444444, None, headline=False)
+    text = " ".join(Page(html(replace(gathered, goal=goal))).text.split())
+    assert "Goal 0.500 for per_type.LOC.f1: 0.056 to go, now 0.444." in text
 
 
 def test_gold_stands_above_the_prediction(gathered: Report) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.reporting.gather import Report
+from tasks.reporting.goal import Goal
 from tasks.reporting.markdown import code, fenced, markdown, plain
 from tasks.reporting.mistakes import Mistake, Mistakes, Run
 
@@ -24,6 +25,12 @@ def test_the_headline_stands_first(gathered: Report) -> None:
     assert "| type `LOC` | +0.296 | 0.889 | 4 |\n| kind `wrong type` | +0.222 | 0.815 | 3 |" in text
     assert "Suspected annotation mistakes: 1 place of validation" in text
     assert "- train: `broken columns` refused 2 times, 2 entities lost by it" in text
+
+
+def test_a_goal_for_another_figure_names_it(gathered: Report) -> None:
+    goal = Goal("per_type.LOC.f1", 0.5, 0.444444, None, headline=False)
+    made = markdown(replace(gathered, goal=goal))
+    assert "**Goal 0.500 on validation for `per_type.LOC.f1`, now 0.444:** 0.056 to go." in made
 
 
 def test_every_table_is_whole(gathered: Report) -> None:
