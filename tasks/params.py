@@ -90,6 +90,7 @@ class Evaluate(Section):
 class Report(Section):
     worst_mistakes: Annotated[int, Field(ge=0)]
     show_text: bool
+    license: Annotated[str, Field(min_length=1)]
 
 
 class Diff(Section):

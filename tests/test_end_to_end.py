@@ -14,6 +14,7 @@ from hone.predict import mark
 from tasks import adapters, evaluate, finetune, params, predict, preprocess, report
 from tasks.errors import UserError
 from tasks.models import content_hash
+from tasks.reporting.naming import OWN_WORDS
 
 ROOT = Path(__file__).parents[1]
 RAW = ROOT / "data/raw/hone-ner"
@@ -87,7 +88,7 @@ def run(folder: Path) -> params.Params:
     )
     finetune.finetune(settings, folder / "prepared", folder / "model", folder / "history.csv", None)
     evaluate.evaluate(settings, folder / "prepared", folder / "model", folder)
-    report.report(settings, folder, folder / "report")
+    report.report(settings, Path("data/raw/hone-ner"), folder, folder / "report")
     return settings
 
 
@@ -107,6 +108,9 @@ def test_two_runs_leave_the_same_bytes_and_no_path_of_this_machine(project: Path
         json.loads(one["prepared/summary.json"])["splits"]["validation"]["entities"].values()
     )
     assert list(scores) == sorted(scores)
+    # Names of documents may quote the data; those of all other slices are words of hone, shown whatever the params say.
+    dimensions = {entry["dimension"] for entry in json.loads(one["focus.json"])["entries"]}
+    assert {"kind", "type", "casing"} <= dimensions - {"document"} <= OWN_WORDS
 
 
 def test_the_model_loads_in_transformers_and_predicts(project: Path) -> None:

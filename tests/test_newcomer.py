@@ -112,7 +112,7 @@ def test_both_doors_and_what_dvc_shows(clone: Clone) -> None:
     clone.hone("run")
     assert outs(clone) == first
 
-    clone.set("worst_mistakes: 40", "worst_mistakes: 3")
+    clone.set("worst_mistakes: 300", "worst_mistakes: 3")
     said = clone.call("dvc", "repro")
     assert "Running stage 'report'" in said
     assert "Running stage 'evaluate'" not in said
@@ -129,7 +129,7 @@ def test_both_doors_and_what_dvc_shows(clone: Clone) -> None:
     assert "index.html" in clone.call("dvc", "plots", "show")
     assert "validation_f1" in (clone.folder / "dvc_plots/index.html").read_text()
 
-    said = clone.call("dvc", "exp", "run", "-S", "finetune.learning_rate=3e-4", "-S", "report.worst_mistakes=40")
+    said = clone.call("dvc", "exp", "run", "-S", "finetune.learning_rate=3e-4", "-S", "report.worst_mistakes=300")
     assert "is cached - skipping run" in said
     assert outs(clone)["data/model/model.safetensors"] == first["data/model/model.safetensors"]
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from tasks.reporting.confusion import NONE, mixups
 from tasks.reporting.gather import Report
 from tasks.reporting.mistakes import Mistake, Run
-from tasks.reporting.wording import confidence, count, percent, score
+from tasks.reporting.scores import Interval
+from tasks.reporting.wording import confidence, count, gain, percent, score, spoken
 
 MOST_TYPES = 30
+MOST_ENTRIES = 8
 MOST_MIXUPS = 5
 MOST_CHANGES = 12
 MOST_MISTAKES = 5
@@ -16,11 +18,12 @@ LONGEST_RUN = 120  # characters of text between two items that are shown; more i
 
 
 def markdown(report: Report) -> str:
-    """report.md: the headline first, then types, data and the worst mistakes."""
+    """report.md: the headline first, then what to work on, types, data and the worst mistakes."""
     parts = [
         f"## {code(report.dataset)}",
         " · ".join(f"{name} {code(value)}" for name, value in report.run),
         *_headline(report),
+        *_focus(report),
         *_types(report),
         *_confusion(report),
         *_data(report),
@@ -33,23 +36,54 @@ def _headline(report: Report) -> list[str]:
     rows = [
         (
             f"**{split}**",
-            f"**{score(own.strict.f1)}**",
+            f"**{score(own.strict.f1)}** {bounds(own.interval)}",
             score(own.strict.precision),
             score(own.strict.recall),
-            score(own.lenient.f1),
+            *(score(variant.f1) for variant in own.variants if variant.name == "lenient"),
+            *(score(value) for value in own.baselines.values()),
             count(own.gold),
             count(own.predicted),
             count(own.sentences),
         )
         for split, own in report.scores.items()
     ]
-    names = ("", "strict entity F1", "precision", "recall", "lenient F1", "gold", "predicted", "sentences")
-    return [
-        table(names, rows),
-        f"Epoch {report.best.number} of {report.history[-1].number} was the best on validation and is scored here. "
-        f"Word by word, with O counted, {score(report.tokens['validation'].accuracy)} of validation are right: that is "
-        "the token accuracy, not the entity score.",
-    ]
+    own = report.scores["validation"]
+    lenient = [f"{variant.name} F1" for variant in own.variants if variant.name == "lenient"]
+    baselines = [f"{name} baseline" for name in own.baselines]
+    names = ("", "strict entity F1", "precision", "recall", *lenient, *baselines, "gold", "predicted", "sentences")
+    parts = [table(names, rows)]
+    if report.goal:
+        goal = report.goal
+        other = "" if goal.headline else f" for {code(goal.metric)}, now {score(goal.figure)}"
+        parts.append(f"**Goal {score(goal.value)} on validation{other}:** {goal.verdict}.")
+    parts.append(
+        f"In brackets the {plain(own.how)}. Epoch {report.best.number} of {report.history[-1].number} was the best on "
+        f"validation and is scored here. Expected calibration error of validation {score(own.ece)}. Word by word, with "
+        f"O counted, {score(report.tokens['validation'].accuracy)} of validation are right: that is the token "
+        "accuracy, not the entity score."
+    )
+    return parts
+
+
+def _focus(report: Report) -> list[str]:
+    entries = report.focus.ranking[:MOST_ENTRIES]
+    parts = ["### What to work on next"]
+    if entries:
+        rows = [
+            (f"{spoken(entry.dimension)} {code(entry.name)}", gain(entry.gain), score(entry.right), count(entry.errors))
+            for entry in entries
+        ]
+        parts.append(table(("if these were right on validation", "gain", "F1 then", "errors"), rows))
+    else:
+        parts.append("Validation holds no error.")
+    if report.suspects:
+        number = len(report.suspects)
+        places = count(number, "place")
+        parts.append(
+            f"Suspected annotation mistakes: {places} of validation where a sure prediction differs from a gold that "
+            f"train contradicts; {code('suspects.jsonl')} lists {'it' if number == 1 else 'them'} for an annotator."
+        )
+    return parts
 
 
 def _types(report: Report) -> list[str]:
@@ -64,7 +98,9 @@ def _types(report: Report) -> list[str]:
         row = [code(label)]
         for own in splits:
             known = own.get(label)
-            row += [score(known.figures.f1), count(known.support)] if known else ["-", "0"]
+            row += (
+                [f"{score(known.figures.f1)} {bounds(known.interval)}", count(known.support)] if known else ["-", "0"]
+            )
         rows.append(row)
     names = ["type", *(name for split in report.scores for name in (f"{split} F1", "gold"))]
     parts = ["### Types", table(names, rows)]
@@ -119,18 +155,19 @@ def _mistakes(report: Report) -> list[str]:
     share = percent(mistakes.wrong, mistakes.examples)
     parts = [
         "### Worst mistakes",
-        f"{count(mistakes.wrong)} of {count(mistakes.examples, 'sentence')} of validation ({share}) hold a wrong word.",
+        f"{count(mistakes.wrong)} of {count(mistakes.examples, 'sentence')} of validation ({share}) hold "
+        f"{count(mistakes.errors, 'error')}.",
     ]
     worst = mistakes.worst[:MOST_MISTAKES] if report.show_text else ()
     if worst:
-        parts[-1] += f" The {len(worst)} with the surest wrong word:" if len(worst) > 1 else " The surest:"
+        parts[-1] += f" The {len(worst)} with the surest error:" if len(worst) > 1 else " The surest:"
         parts.append(fenced("\n\n".join(map(drawn, worst))))
     return parts
 
 
 def drawn(mistake: Mistake) -> str:
     """A mistake as plain text, items in brackets after their label."""
-    head = f"{mistake.id}, surest wrong word {confidence(mistake.confidence)}"
+    head = f"{mistake.id}, surest error {confidence(mistake.confidence)}"
     return f"{head}\n  gold       {_line(mistake.gold)}\n  predicted  {_line(mistake.predicted)}"
 
 
@@ -150,6 +187,11 @@ def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table whose first column is text and whose others are figures."""
     lines = [names, ["---", *["---:"] * (len(names) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def bounds(interval: Interval) -> str:
+    """An interval as it stands beside its figure."""
+    return f"[{score(interval.low)}, {score(interval.high)}]"
 
 
 def code(text: str) -> str:

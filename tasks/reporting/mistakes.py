@@ -1,4 +1,4 @@
-"""The sentences that the model got wrong, surest mistakes first."""
+"""The sentences that the model got wrong, with each error in them, surest mistakes first."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.records import Example, Prediction
+from tasks.reporting.naming import Naming
 from tasks.reporting.wording import visible
 
 Show = Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
@@ -22,65 +23,148 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class WrongPart:
-    """One part (a word) whose prediction is not the gold, with the model's probability of its prediction."""
+class Twin:
+    """A sentence of train that holds the same words, and the label they have there."""
 
+    id: str
     text: str
-    gold: str
-    predicted: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One error of a sentence.
+
+    Attributes:
+        gold, predicted: labels, None where that side has no item there.
+        confidence: the model's probability of what it predicted.
+        runner_up: the tag that came second, with its probability; empty where the task does not say.
+        slices: indices into ``Mistakes.slices``.
+        twins: what train says of the same words; empty where no text may be shown.
+    """
+
+    kind: str
+    gold: str | None
+    predicted: str | None
+    text: str
     confidence: float
+    runner_up: str
+    runner_up_confidence: float
+    slices: tuple[int, ...]
+    twins: tuple[Twin, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One wrong example. Without permission to show text, the texts and parts are empty."""
+    """One wrong sentence. Without permission to show text, texts and runs are empty."""
 
     id: str
     confidence: float
-    wrong: int
     gold: tuple[Run, ...]
     predicted: tuple[Run, ...]
-    parts: tuple[WrongPart, ...]
+    errors: tuple[Error, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """The worst mistakes, and among how many wrong examples of how many they were chosen."""
+    """The worst mistakes, and among how many they were chosen.
+
+    Attributes:
+        wrong: sentences with an error, of ``examples``; ``errors`` counts all errors in them.
+        slices: (dimension, name) of the slices that the worst ones fall into, in order.
+    """
 
     worst: tuple[Mistake, ...]
     wrong: int
     examples: int
+    errors: int
+    slices: tuple[tuple[str, str], ...]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the errors that are shown."""
+        return sorted({error.kind for mistake in self.worst for error in mistake.errors})
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the errors that are shown, of either side."""
+        sides = [(error.gold, error.predicted) for mistake in self.worst for error in mistake.errors]
+        return sorted({label for side in sides for label in side if label is not None})
 
 
 def worst_mistakes(
-    examples: Iterable[Example], predictions: Iterable[Prediction], show: Show, *, most: int, show_text: bool
+    lines: Iterable[dict[str, Any]],
+    examples: Iterable[Example],
+    predictions: Iterable[Prediction],
+    show: Show,
+    naming: Naming,
+    *,
+    most: int,
+    show_text: bool,
 ) -> Mistakes:
-    """The ``most`` wrong examples by the highest confidence of a wrong part, ties in the order of the data.
+    """The ``most`` wrong sentences by the highest confidence of an error, ties in the order of the data.
 
-    Examples are read side by side with their predictions, one at a time; only the worst are kept.
+    Args:
+        lines: those of mistakes.validation.jsonl, one per error. Words, runner-up and what train says stand in them
+            where the task has such things.
+        examples: read side by side with their predictions, one at a time.
+        predictions: those of the examples.
+        show: the adapter's.
+        naming: gives the names of slices.
 
     Raises:
-        UserError: the predictions are not those of the examples.
+        UserError: the files do not belong together.
     """
-    seen = wrong = 0
+    errors: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        errors.setdefault(line["id"], []).append(line)
+    surest = {name: max(line["confidence"] for line in own) for name, own in errors.items()}
+    chosen = heapq.nlargest(most, surest, key=lambda name: surest[name])  # equal ones stay in their order
+    drawn: dict[str, tuple[tuple[Run, ...], tuple[Run, ...]]] = dict.fromkeys(chosen, ((), ()))
+    seen, found = 0, 0
+    for example, prediction in _paired(examples, predictions):
+        seen += 1
+        found += example.id in errors
+        if show_text and example.id in drawn:
+            drawn[example.id] = _draw(example, prediction, show)
+    if found != len(errors):
+        raise UserError(
+            f"mistakes of validation: {len(errors) - found} of {len(errors)} wrong examples are not in the prepared "
+            "data; 'dvc repro --force evaluate' finds them anew"
+        )
+    slices = sorted({pair for name in chosen for line in errors[name] for pair in _slices(line, naming)})
+    index = {pair: number for number, pair in enumerate(slices)}
 
-    def found() -> Iterator[tuple[float, int, Example, Prediction]]:
-        nonlocal seen, wrong
-        for example, prediction in _paired(examples, predictions):
-            seen += 1
-            surest = max((prediction.confidence[index] for index in _wrong(prediction)), default=None)
-            if surest is not None:
-                wrong += 1
-                yield surest, -seen, example, prediction
+    def error(line: dict[str, Any]) -> Error:
+        return Error(
+            kind=line["kind"],
+            gold=_label(line["type"]),
+            predicted=_label(line["predicted_type"]),
+            text=visible(line.get("text", "")) if show_text else "",
+            confidence=line["confidence"],
+            runner_up=visible(line.get("runner_up", "")),
+            runner_up_confidence=line.get("runner_up_confidence", 0.0),
+            slices=tuple(sorted(index[pair] for pair in _slices(line, naming))),
+            twins=tuple(map(_twin, line.get("train", ()))) if show_text else (),
+        )
 
-    entries = found()
-    worst = heapq.nlargest(most, entries, key=lambda entry: entry[:2])
-    for _ in entries:  # nlargest(0) leaves them unread and so uncounted
-        pass
-    drawn = tuple(
-        _draw(example, prediction, show, surest, show_text=show_text) for surest, _, example, prediction in worst
+    worst = tuple(
+        Mistake(visible(name), surest[name], *drawn[name], tuple(map(error, errors[name]))) for name in chosen
     )
-    return Mistakes(drawn, wrong, seen)
+    return Mistakes(worst, len(errors), seen, sum(map(len, errors.values())), tuple(slices))
+
+
+def _slices(line: dict[str, Any], naming: Naming) -> Iterator[tuple[str, str]]:
+    for dimension, name in line["slices"].items():
+        yield dimension, naming.name(dimension, name)
+
+
+def _twin(own: dict[str, Any]) -> Twin:
+    return Twin(visible(own["id"]), visible(own["text"]), visible(own["type"]))
+
+
+def _label(label: str | None) -> str | None:
+    return None if label is None else visible(label)
 
 
 def _paired(examples: Iterable[Example], predictions: Iterable[Prediction]) -> Iterator[tuple[Example, Prediction]]:
@@ -102,38 +186,10 @@ def _unlike(example: str | None, prediction: Prediction | None) -> str:
     )
 
 
-def _parts(target: Any) -> list[Any]:
-    """The parts that a target answers: one per word where it is a list, else the whole."""
-    return target if isinstance(target, list) else [target]
-
-
-def _wrong(prediction: Prediction) -> list[int]:
-    gold, predicted = _parts(prediction.gold), _parts(prediction.predicted)
-    if not len(gold) == len(predicted) == len(prediction.confidence):
-        raise UserError(
-            f"prediction of {prediction.id}: {len(gold)} gold parts, {len(predicted)} predicted and "
-            f"{len(prediction.confidence)} confidences; 'dvc repro --force evaluate' predicts anew"
-        )
-    return [index for index, part in enumerate(gold) if part != predicted[index]]
-
-
-def _draw(example: Example, prediction: Prediction, show: Show, surest: float, *, show_text: bool) -> Mistake:
-    wrong = _wrong(prediction)
-    if not show_text:
-        return Mistake(visible(example.id), surest, len(wrong), (), (), ())
+def _draw(example: Example, prediction: Prediction, show: Show) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     gold, predicted = (show(example.inputs, target) for target in (prediction.gold, prediction.predicted))
     shared = set(_places(gold)) & set(_places(predicted))
-    texts = example.inputs.get("words") if isinstance(prediction.gold, list) else None
-    parts = tuple(
-        WrongPart(
-            visible(texts[index]) if texts else f"part {index + 1}",
-            visible(str(_parts(prediction.gold)[index])),
-            visible(str(_parts(prediction.predicted)[index])),
-            prediction.confidence[index],
-        )
-        for index in wrong
-    )
-    return Mistake(visible(example.id), surest, len(wrong), _runs(gold, shared), _runs(predicted, shared), parts)
+    return _runs(gold, shared), _runs(predicted, shared)
 
 
 def _places(runs: list[tuple[str, str | None]]) -> Iterator[tuple[int, int, str | None]]:

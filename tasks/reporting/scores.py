@@ -1,6 +1,7 @@
 """What the metrics and the token-level table of a run say, typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,14 @@ ValueT = TypeVar("ValueT")
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds of a 95 % interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """F1, precision and recall, each between 0 and 1."""
 
@@ -25,18 +34,40 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class TypeScore:
-    """The figures of one type in one split; ``support`` counts its gold entities."""
+    """The figures of one type in one split with the interval of F1; ``support`` counts its gold entities."""
 
     figures: Figures
+    interval: Interval
     support: int
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """The same predictions counted by another rule, ``lenient`` for instance."""
+
+    name: str
+    f1: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
-    """What the metrics file of a split says."""
+    """What the metrics file of a split says.
+
+    Attributes:
+        strict: the headline with its precision and recall; ``interval`` is that of its F1.
+        baselines: F1 of predictors that need no training, by name.
+        ece: expected calibration error of the confidence, between 0 and 1; ``brier`` its Brier score.
+        how: how the intervals were made, in words.
+    """
 
     strict: Figures
-    lenient: Figures
+    interval: Interval
+    variants: tuple[Variant, ...]
+    baselines: dict[str, float]
+    ece: float
+    brier: float
+    how: str
     mode: str
     scheme: str
     gold: int
@@ -70,17 +101,28 @@ def read_scores(path: Path, headline: str) -> Scores:
     """The metrics of one split; ``headline`` names the strict F1."""
     stem = headline.removesuffix("_f1")
 
-    def figures(metrics: dict[str, Any], suffix: str) -> Figures:
-        return Figures(
-            metrics[headline + suffix],
-            metrics[f"{stem}_precision{suffix}"],
-            metrics[f"{stem}_recall{suffix}"],
+    def interval(metrics: dict[str, Any], name: str) -> Interval:
+        return Interval(metrics[f"{name}_low"], metrics[f"{name}_high"])
+
+    def variants(metrics: dict[str, Any]) -> tuple[Variant, ...]:
+        names = [name for name in metrics if f"{name}_low" in metrics and name.startswith(f"{headline}_")]
+        return tuple(
+            Variant(name.removeprefix(f"{headline}_"), metrics[name], interval(metrics, name)) for name in names
         )
 
     def scores(metrics: dict[str, Any]) -> Scores:
         return Scores(
-            strict=figures(metrics, ""),
-            lenient=figures(metrics, "_lenient"),
+            strict=Figures(metrics[headline], metrics[f"{stem}_precision"], metrics[f"{stem}_recall"]),
+            interval=interval(metrics, headline),
+            variants=variants(metrics),
+            baselines={
+                name.removeprefix("baseline_").removesuffix("_f1"): value
+                for name, value in sorted(metrics.items())
+                if name.startswith("baseline_")
+            },
+            ece=metrics["ece"],
+            brier=metrics["brier"],
+            how=metrics["interval"],
             mode=metrics["mode"],
             scheme=metrics["scheme"],
             gold=metrics["gold_entities"],
@@ -88,7 +130,9 @@ def read_scores(path: Path, headline: str) -> Scores:
             sentences=metrics["sentences"],
             words=metrics["words"],
             types={
-                visible(label): TypeScore(Figures(own["f1"], own["precision"], own["recall"]), own["support"])
+                visible(label): TypeScore(
+                    Figures(own["f1"], own["precision"], own["recall"]), interval(own, "f1"), own["support"]
+                )
                 for label, own in sorted(metrics["per_type"].items())
             },
         )
@@ -120,9 +164,16 @@ def read_tokens(path: Path) -> dict[str, TokenTable]:
 def unpacked(path: Path, unpack: Callable[[dict[str, Any]], ValueT]) -> ValueT:
     """What ``unpack`` makes of a JSON file; UserError where the file has another form."""
     value = records.read_json(path)
-    try:
+    with formed(path):
         return unpack(value)
-    except (AttributeError, KeyError, TypeError) as error:
+
+
+@contextmanager
+def formed(path: Path) -> Iterator[None]:
+    """Within, what a file lacks or holds in another form is a UserError that names the file."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: has not the form that is read here ({error!r}); 'dvc repro --force' mends it"
         ) from None

@@ -12,7 +12,10 @@ import matplotlib
 import matplotlib.style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+WIDTH = 4.7  # inches, of which one is 72 units of the drawing: about the width of a phone
 
 # Colours that stand in for those of the page, so that light and dark are chosen there.
 TEXT, GRID, FIRST, SECOND = "#010203", "#010204", "#010205", "#010206"
@@ -40,6 +43,16 @@ SETTINGS = {
     "lines.linewidth": 1.8,
     "lines.markersize": 4.5,
 }
+
+
+def canvas(height: float) -> "tuple[Figure, Axes]":
+    """An empty chart of ``height`` inches."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    return figure, figure.add_subplot()
 
 
 @contextmanager

@@ -12,6 +12,16 @@ def score(value: float) -> str:
     return f"{value:.3f}"
 
 
+def gain(value: float) -> str:
+    """A difference of two scores, with its sign."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def spoken(name: str) -> str:
+    """The name of a param or a dimension as words."""
+    return name.replace("_", " ")
+
+
 def confidence(value: float) -> str:
     """A probability with two decimals; one is never rounded up to certainty."""
     return "> 0.99" if 0.995 <= value < 1 else f"{value:.2f}"

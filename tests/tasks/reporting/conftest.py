@@ -16,14 +16,14 @@ RUN = Path(__file__).parent / "fixtures" / "run"
 def settings() -> params.Params:
     """params.yaml as shipped, with a report that shows all."""
     shipped = params.load(ROOT / "params.yaml")
-    report = params.Report(worst_mistakes=40, show_text=True)
+    report = params.Report(worst_mistakes=40, show_text=True, license="apache-2.0")
     return shipped.model_copy(update={"task": "token_classification", "dataset": "tiny", "report": report})
 
 
 @pytest.fixture(scope="session")
 def gathered(settings: params.Params) -> Report:
     """What the report of the finished run shows."""
-    return gather(RUN, settings, adapters.find("token_classification"))
+    return gather(RUN, settings, adapters.find("token_classification"), ("entity_f1", 0.75))
 
 
 @pytest.fixture

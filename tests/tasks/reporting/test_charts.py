@@ -8,9 +8,12 @@ from xml.etree import ElementTree
 import matplotlib
 import pytest
 
+from tasks.reporting.calibration import Calibration
 from tasks.reporting.charts import charts, loss_chart, score_chart
+from tasks.reporting.focus import Focus
 from tasks.reporting.gather import Report
 from tasks.reporting.history import Epoch
+from tasks.reporting.scores import Interval
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +21,14 @@ def drawn(gathered: Report) -> dict[str, str]:
     return charts(gathered)
 
 
-def test_there_are_three(drawn: dict[str, str]) -> None:
-    assert list(drawn) == ["loss", "score", "types"]
+NAMES = ["headline", "loss", "score", "types", "kinds", "reliability", "thresholds"]
 
 
-@pytest.mark.parametrize("name", ["loss", "score", "types"])
+def test_there_are_seven(drawn: dict[str, str]) -> None:
+    assert list(drawn) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_each_is_told_in_words_too(drawn: dict[str, str], name: str) -> None:
     root = ElementTree.fromstring(drawn[name])
     title, description = root.findtext("title"), root.findtext("desc")
@@ -34,17 +40,22 @@ def test_each_is_told_in_words_too(drawn: dict[str, str], name: str) -> None:
 def test_the_words_hold_the_figures(drawn: dict[str, str]) -> None:
     assert "Train from 1.2 to 0.3, validation from 0.803 to 0.612, lowest in epoch 2." in drawn["loss"]
     assert "best 0.667 in epoch 2." in drawn["score"]
-    assert "LOC: validation 0.444, test 1.000; MISC: validation 0.000; ORG" in drawn["types"]
+    assert "LOC: validation 0.444 (0.244 to 0.644), test 1.000 (0.800 to 1.000); MISC: validation" in drawn["types"]
+    assert "validation 0.593, interval 0.443 to 0.743, dictionary baseline 0.308" in drawn["headline"]
+    assert "goal 0.750." in drawn["headline"]
+    assert "wrong type +0.222 by 3 errors; missed +0.050 by 1 error" in drawn["kinds"]
+    assert "at 0.81 0.50 of 2 entities are right" in drawn["reliability"]
+    assert "from 0.00 on precision 0.615, recall 0.571" in drawn["thresholds"]
 
 
-@pytest.mark.parametrize("name", ["loss", "score", "types"])
+@pytest.mark.parametrize("name", NAMES)
 def test_each_fits_any_width_and_takes_the_colours_of_the_page(drawn: dict[str, str], name: str) -> None:
     root = ElementTree.fromstring(drawn[name])
     assert root.get("viewBox") and root.get("width") is None and root.get("height") is None
     assert re.findall("#[0-9a-f]{6}", drawn[name]) == []
-    assert {"currentColor", "var(--first)", "var(--second)"} <= set(
-        re.findall(r"currentColor|var\(--\w+\)", drawn[name])
-    ) | ({"var(--second)"} if name == "score" else set())
+    one = {"score": "first", "kinds": "second", "reliability": "first"}
+    colours = {f"var(--{colour})" for colour in ([one[name]] if name in one else ["first", "second"])}
+    assert {"currentColor", *colours} <= set(re.findall(r"currentColor|var\(--\w+\)", drawn[name]))
 
 
 def test_ids_are_unique_and_whatever_is_pointed_to_is_there(drawn: dict[str, str]) -> None:
@@ -77,6 +88,21 @@ def test_a_run_that_diverged_or_learned_nothing_is_drawn(value: float, gathered:
     with drawing():
         assert "<svg" in loss_chart(epochs)
         assert "<svg" in score_chart(epochs, epochs[0])
+
+
+def test_what_a_run_does_not_have_is_not_drawn(gathered: Report) -> None:
+    bare = replace(
+        gathered, goal=None, types=(), focus=Focus(0.5, {}, (), {}, None), calibration=Calibration(1.0, (), ())
+    )
+    drawn = charts(bare)
+    assert list(drawn) == ["headline", "loss", "score"]
+    assert "goal" not in drawn["headline"]
+
+
+def test_an_interval_that_does_not_hold_its_figure_is_drawn(gathered: Report) -> None:
+    line = replace(gathered.scores["test"].types["PER"], interval=Interval(0.0, 0.1))
+    scores = {split: replace(own, types={"PER": line}) for split, own in gathered.scores.items()}
+    assert "PER: validation 0.667 (0.000 to 0.100)" in charts(replace(gathered, types=("PER",), scores=scores))["types"]
 
 
 def test_one_epoch_and_many_are_drawn(gathered: Report) -> None:

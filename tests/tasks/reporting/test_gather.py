@@ -17,7 +17,12 @@ def test_the_figures_are_those_of_the_files(gathered: Report, run_folder: Path) 
         metrics = json.loads((run_folder / f"metrics.{split}.json").read_text())
         own = gathered.scores[split]
         assert own.strict.f1 == metrics["entity_f1"]
-        assert own.lenient.recall == metrics["entity_recall_lenient"]
+        assert (own.interval.low, own.interval.high) == (metrics["entity_f1_low"], metrics["entity_f1_high"])
+        assert [variant.name for variant in own.variants] == ["lenient", "macro", "partial", "type_only"]
+        assert own.variants[2].interval.high == metrics["entity_f1_partial_high"]
+        assert own.baselines == {"dictionary": 0.307692, "majority": 0.0}
+        assert (own.ece, own.brier) == (metrics["ece"], metrics["brier"])
+        assert own.types["PER"].interval.low == metrics["per_type"]["PER"]["f1_low"]
         assert own.types["PER"].figures.precision == metrics["per_type"]["PER"]["precision"]
         assert sum(line.support for line in own.types.values()) == own.gold == metrics["gold_entities"]
     assert gathered.types == ("LOC", "MISC", "ORG", "PER")
@@ -60,12 +65,26 @@ def test_a_broken_history_is_refused(text: str, message: str, tmp_path: Path) ->
     assert "dvc repro --force" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["metrics.test.json", "token_table.json", "prepared/summary.json"])
+@pytest.mark.parametrize(
+    "name", ["metrics.test.json", "token_table.json", "prepared/summary.json", "focus.json", "calibration.json"]
+)
 @pytest.mark.parametrize("text", ["{}", "[]", "[1]"])
 def test_json_of_another_form_is_refused(name: str, text: str, run_folder: Path, settings: params.Params) -> None:
     (run_folder / name).write_text(text)
     with pytest.raises(UserError, match=f"{name}: has not the form"):
         gather(run_folder, settings, adapters.find("token_classification"))
+
+
+@pytest.mark.parametrize("name", ["mistakes.validation.jsonl", "suspects.jsonl"])
+@pytest.mark.parametrize("text", ["{}\n", "[]\n", '{"id": 1}\n'])
+def test_lines_of_another_form_are_refused(name: str, text: str, run_folder: Path, settings: params.Params) -> None:
+    (run_folder / name).write_text(text)
+    with pytest.raises(UserError, match=f"{name}: has not the form"):
+        gather(run_folder, settings, adapters.find("token_classification"))
+
+
+def test_no_goal_where_none_is_set(run_folder: Path, settings: params.Params) -> None:
+    assert gather(run_folder, settings, adapters.find("token_classification")).goal is None
 
 
 def test_a_run_without_any_entity_is_reported(run_folder: Path, settings: params.Params) -> None:
