@@ -249,8 +249,9 @@ class FastEngine:
             return None
         numbers = torch.empty(math.prod(shape) // 8 + 1, dtype=torch.long, device=self.device)
         numbers.random_(-(2**63), None, generator=self._generator)  # all 64 bits, eight units each
-        kept = numbers.view(torch.uint8)[: math.prod(shape)] >= limit
-        return kept.to(self._work_type).mul_(BYTES / max(BYTES - limit, 1)).view(shape)
+        kept = torch.empty(math.prod(shape), dtype=self._work_type, device=self.device)
+        torch.ge(numbers.view(torch.uint8)[: len(kept)], limit, out=kept)  # no bool in between: a tenth of the time
+        return kept.mul_(BYTES / max(BYTES - limit, 1)).view(shape)
 
     def _trained_layers(self) -> list[tuple[int, dict[str, list[Tensor]]]]:
         return list(enumerate(self._layers))[self._frozen :]

@@ -89,9 +89,9 @@ class FlatAdamW:
 
     def norm(self) -> Tensor:
         """Norm of the gradients that backward wrote, shape ()."""
-        return torch.linalg.vector_norm(
-            torch.stack([torch.linalg.vector_norm(self._gradient(part)) for part in self._parts(0, len(self.master))])
-        )
+        parts = [torch.linalg.vector_norm(self._gradient(part)) for part in self._parts(0, len(self.master))]
+        whole: Tensor = torch.linalg.vector_norm(torch.stack(parts))
+        return whole
 
     def collect(self) -> Tensor:
         """The gradients that backward wrote as one new float32 vector, shape (N,)."""

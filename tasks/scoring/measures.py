@@ -36,4 +36,5 @@ def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """F1 from (right, predicted, gold) on the last axis: 2 right / (predicted + gold), 0 where both are 0."""
     right, predicted, gold = np.moveaxis(sums, -1, 0)
     either = predicted + gold
-    return np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0)
+    figure: NDArray[np.float64] = np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0)
+    return figure
