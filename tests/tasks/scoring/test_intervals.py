@@ -29,10 +29,10 @@ def naive(counts: np.ndarray, groups: np.ndarray, resamples: int) -> np.ndarray:
 @pytest.mark.parametrize("types", [1, 12])  # few kinds of documents, and so many that they are drawn one by one
 def test_it_is_drawing_documents_with_replacement(types: int) -> None:
     counts, groups = counts_of(600, types), np.arange(600) // 2
-    ours, theirs = resample(counts, groups, resamples=4000), naive(counts, groups, 4000)
-    error = theirs.std(axis=0) / np.sqrt(4000)
+    ours, theirs = resample(counts, groups, resamples=1500), naive(counts, groups, 1500)
+    error = theirs.std(axis=0) / np.sqrt(1500)
     assert ours.mean(axis=0) == pytest.approx(theirs.mean(axis=0), abs=6 * error.max())
-    assert np.cov(ours.T) == pytest.approx(np.cov(theirs.T), abs=0.1 * np.cov(theirs.T).max())
+    assert np.cov(ours.T) == pytest.approx(np.cov(theirs.T), abs=0.2 * np.cov(theirs.T).max())
 
 
 def test_the_interval_holds_the_true_figure_in_about_95_of_100_cases() -> None:
@@ -90,4 +90,4 @@ def test_fifty_thousand_sentences_take_less_than_a_second_of_work(types: int) ->
     counts = counts_of(50_000, types)
     started = time.process_time()
     resample(counts, np.arange(50_000))
-    assert time.process_time() - started < 5  # well under 1 s alone; the room is for a busy machine
+    assert time.process_time() - started < 5  # 0.1 to 0.8 s (benchmarks/scoring.py); the room is for a busy machine
