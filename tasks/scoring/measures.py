@@ -45,7 +45,7 @@ def macro_f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
     A type that neither gold nor prediction has does not count; 0 where there is none at all.
     """
-    types = sums.reshape(*sums.shape[:-1], -1, 3)
+    types = sums.reshape(*sums.shape[:-1], sums.shape[-1] // 3, 3)
     there = (types[..., 1:].sum(axis=-1) > 0).sum(axis=-1)
     result: NDArray[np.float64] = f1(types).sum(axis=-1) / np.maximum(there, 1)
     return result
