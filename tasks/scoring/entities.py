@@ -3,15 +3,16 @@
 The spans come from tasks/scoring/spans.py; tests compare all of it with seqeval and conlleval.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.records import Prediction
+from tasks.records import Example, Prediction
 from tasks.scoring import errors, intervals, invariance, mistakes, occurrences, slices, spans, suspects
+from tasks.scoring.baselines import Baselines
 from tasks.scoring.cases import Analysis
 from tasks.scoring.measures import Measure, f1, macro_f1
 from tasks.scoring.spans import Spans
@@ -222,3 +223,39 @@ ANALYSIS = Analysis(
     variants=invariance.swapped,
     variation=invariance.variation,
 )
+
+
+def confidences(predictions: Sequence[Prediction]) -> tuple[Floats, NDArray[np.bool_]]:
+    """How sure the model is of each predicted entity (strict IOB2), and whether it is right, (entities,) both.
+
+    An entity is as sure as its least sure word. Their product would take the words of an entity for independent, which
+    they are not: it makes long entities too unsure (docs/decisions/0008-scores-and-confidence.md has the figures).
+    """
+    kinds: dict[str, int] = {}
+    gold, predicted = (
+        spans.find(spans.encode(side, kinds), "strict")
+        for side in ([one.gold for one in predictions], [one.predicted for one in predictions])
+    )
+    words = np.array([value for one in predictions for value in one.confidence], np.float64)
+    _, hits = spans.same_spans(gold, predicted, words=len(words))
+    right = np.zeros(len(predicted), np.bool_)
+    right[hits] = True
+    if not len(predicted):
+        return np.zeros(0), right
+    edges = np.stack([predicted.start, predicted.end], 1).ravel()
+    sure: Floats = np.minimum.reduceat(np.append(words, 1.0), edges)[::2]
+    return sure, right
+
+
+def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, float]:
+    """Strict entity F1 of the two baselines of tasks.scoring.baselines on ``examples``."""
+    learned = Baselines((example.inputs["words"], example.target) for example in train)
+    gold, majority, dictionary = [], [], []
+    for example in examples:
+        gold.append(example.target)
+        majority.append(learned.majority(example.inputs["words"]))
+        dictionary.append(learned.dictionary(example.inputs["words"]))
+    return {
+        "baseline_dictionary_f1": figures(count(gold, dictionary))["entity_f1"],
+        "baseline_majority_f1": figures(count(gold, majority))["entity_f1"],
+    }

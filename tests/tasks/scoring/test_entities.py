@@ -145,7 +145,7 @@ def test_no_entity_anywhere_scores_zero_without_a_warning(pairs: list[tuple[str,
 
 def test_gold_as_prediction_is_perfect() -> None:
     scores = score(predictions(("B-PER I-PER B-PER", "B-PER I-PER B-PER"), ("O B-X", "O B-X")))
-    figures = (
+    names = (
         "entity_f1",
         "entity_precision",
         "entity_recall",
@@ -191,9 +191,8 @@ def test_every_row_of_conlleval_on_its_own_sample() -> None:
     head, accuracy, *rows = (SAMPLE / "conll2000_sample_result.txt").read_text().splitlines()
     counts = count([one.gold for one in made], [one.predicted for one in made])
     right, predicted, gold = counts.lenient.sum(axis=0)
-    assert head == (
-        f"processed {counts.words} tokens with {gold:.0f} phrases; found: {predicted:.0f} phrases; correct: {right:.0f}."
-    )
+    found = f"found: {predicted:.0f} phrases; correct: {right:.0f}."
+    assert head == f"processed {counts.words} tokens with {gold:.0f} phrases; {found}"
     same = sum(one == other for each in made for one, other in zip(each.gold, each.predicted, strict=True))
     scores = score(made)
     percent = [100 * scores[f"entity_{name}_lenient"] for name in ("precision", "recall", "f1")]
