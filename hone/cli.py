@@ -123,6 +123,47 @@ def focus(
         raise typer.Exit(body(kind=kind, type_=type_, suspects=suspects, most=most, as_json=as_json))
 
 
+@app.command(short_help="Score any file of tagged sentences.")
+def score(
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="The right tags.", resolve_path=True)],
+    predicted: Annotated[
+        list[Path], typer.Argument(metavar="PRED [PRED2]", help="One system, or two to compare.", resolve_path=True)
+    ],
+    scheme: Annotated[
+        Literal["IOB1", "IOB2", "BIOES", "BILOU", "BMES"] | None,
+        typer.Option(help="How the tags are written; none means as gold looks."),
+    ] = None,
+    gold_column: Annotated[int, typer.Option(help="Column of the tag in GOLD, from 0; -1 is the last.")] = -1,
+    pred_column: Annotated[int, typer.Option(help="The same of PRED.")] = -1,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a pull request.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score any file of tagged sentences with intervals; with a second one, say which of them is better.
+
+    Files hold CoNLL columns (a word a line, its tag last), or JSON lines with tokens and tags or as hone writes them.
+
+    \b
+    Examples:
+      hone score test.conll theirs.conll
+      hone score test.conll theirs.jsonl data/predictions.test.jsonl
+      hone score both.txt both.txt --gold-column -2      gold and prediction in one file
+    """
+    with _project():
+        from hone.score import score as body
+
+        form: Literal["text", "markdown", "json"] = "json" if as_json else "markdown" if markdown else "text"
+        raise typer.Exit(
+            body(
+                gold=gold,
+                predicted=predicted,
+                form=form,
+                scheme=scheme,
+                gold_column=gold_column,
+                pred_column=pred_column,
+            )
+        )
+
+
 @app.command(short_help="Is a change better? The verdict on test.")
 def diff(
     before: Annotated[

@@ -10,6 +10,7 @@ from hone.terminal import paint
 from tasks.errors import UserError
 
 MODEL = "data/model"
+CALIBRATION = "data/calibration.json"
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
 
@@ -27,7 +28,10 @@ def predict(texts: list[str], file: Path | None, as_json: bool) -> int:
         raise UserError('nothing to read; give a text: hone predict "Angela Merkel visited Toyota in Nagoya."')
     lines = "\n".join(text.replace("\n", " ").strip() for text in texts) + "\n"
     done = subprocess.run(
-        [sys.executable, "-m", "tasks.predict", "--model", MODEL], input=lines, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tasks.predict", "--model", MODEL, "--calibration", CALIBRATION],
+        input=lines,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     if done.returncode:
         return 1

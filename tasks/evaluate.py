@@ -7,8 +7,10 @@ from typing import Any
 
 from tasks import adapters, compute, params, records
 from tasks.errors import UserError
+from tasks.models import content_hash
 from tasks.predictor import Predictor
 from tasks.progress import progress
+from tasks.scoring import calibration
 from tasks.scoring.analysis import analyse
 from tasks.scoring.confusion import confusion, write_confusion
 from tasks.scoring.focus_table import table
@@ -42,6 +44,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
     predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
     scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")
     tables = {}
+    temperature = 1.0
     for split in ("validation", "test"):
         examples = records.read_examples(prepared / f"{split}.jsonl")
         total = summary["splits"][split]["sentences"]
@@ -53,7 +56,18 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
                 f"{split}: {gold} gold items in {len(predictions)} examples were scored, but {counted} in {total} were "
                 "prepared; this is a defect of hone, please report it with the data"
             )
-        scores = scorer.score(predictions)
+        sure, right = scorer.confidences(predictions)
+        if split == "validation":  # before test, which only gets what was fitted here
+            card = calibration.describe(sure, right, gold)
+            temperature = card["temperature"]
+            records.write_json(out / "calibration.json", card | {"model": content_hash(model_folder)})
+            calibration.write_curve(out / "reliability.csv", card["curve"])
+        train, again = (records.read_examples(prepared / f"{name}.jsonl") for name in ("train", split))
+        scores = {
+            **scorer.score(predictions),
+            **calibration.figures(sure, right, temperature),
+            **scorer.baselines(train, again),
+        }
         records.write_predictions(out / f"predictions.{split}.jsonl", predictions)
         records.write_json(out / f"metrics.{split}.json", scores)
         tables[split] = token_table(predictions)

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"\bhone (run|why|focus|diff|resolve|predict|import|doctor|server|schedule)\b", TEXT)))
+COMMANDS = sorted(
+    set(re.findall(r"\bhone (run|why|focus|score|diff|resolve|predict|import|doctor|server|schedule)\b", TEXT))
+)
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z-]+)", TEXT)))
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 

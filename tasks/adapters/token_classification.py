@@ -84,7 +84,7 @@ def decode(
 
     lengths = [len(example.inputs["words"]) for example in examples]
     rows = merge_windows(lengths, answers, len(classes))
-    answered = rows.any(axis=1)
+    answered = (rows != 0).max(axis=1, initial=False)
     chosen = np.where(answered, rows.argmax(axis=1), classes.index("O"))
     starts = [0, *itertools.accumulate(lengths)]
     tags = [classes[index] for index in chosen.tolist()]

@@ -36,5 +36,16 @@ def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """F1 from (right, predicted, gold) on the last axis: 2 right / (predicted + gold), 0 where both are 0."""
     right, predicted, gold = np.moveaxis(sums, -1, 0)
     either = predicted + gold
-    figure: NDArray[np.float64] = np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0)
-    return figure
+    result: NDArray[np.float64] = np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0)
+    return result
+
+
+def macro_f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean F1 of the types from (right, predicted, gold) of one type after the other on the last axis, (..., 3 types).
+
+    A type that neither gold nor prediction has does not count; 0 where there is none at all.
+    """
+    types = sums.reshape(*sums.shape[:-1], sums.shape[-1] // 3, 3)
+    there = (types[..., 1:].sum(axis=-1) > 0).sum(axis=-1)
+    result: NDArray[np.float64] = f1(types).sum(axis=-1) / np.maximum(there, 1)
+    return result

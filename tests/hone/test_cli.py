@@ -14,7 +14,7 @@ from hone import cli
 from tasks.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "why", "focus", "diff", "resolve", "predict", "import", "doctor", "schedule", "server"]
+COMMANDS = ["run", "why", "focus", "score", "diff", "resolve", "predict", "import", "doctor", "schedule", "server"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -43,6 +43,7 @@ def called(monkeypatch):
     import hone.resolve
     import hone.run
     import hone.schedule
+    import hone.score
     import hone.server
     import hone.why
 
@@ -51,6 +52,7 @@ def called(monkeypatch):
         (hone.run, "run"),
         (hone.why, "why"),
         (hone.focus, "focus"),
+        (hone.score, "score"),
         (hone.diff, "diff"),
         (hone.resolve, "resolve"),
         (hone.predict, "predict"),
