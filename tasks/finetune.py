@@ -23,7 +23,7 @@ from tasks.keyed_folders import shared_place
 from tasks.lora import Lora
 from tasks.plain_engine import PlainEngine
 from tasks.scoring.selection import entity_f1
-from tasks.stage import argument_parser, run_stage, say
+from tasks.stage import argument_parser, run_stage, say, settle
 
 PIPELINE = Path("dvc.yaml")
 
@@ -104,6 +104,7 @@ def finetune(
     )
     lora = Lora(model.base_model, **options.lora.model_dump()) if options.lora.rank else None
     shape = (options.max_length, options.window_overlap)
+    settle()
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
     engine, path = choose_engine(model, adapter.head(model), windows, tokenizer.pad_token_id, machine, settings)
