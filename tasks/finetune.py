@@ -104,7 +104,8 @@ def finetune(
 
     source, load = models.resolve(options.model, options.revision)
     tokenizer = models.load_tokenizer(source, load)
-    model = with_head(adapter.model(source, load, classes), options.head, options.features, classes)
+    loaded = compute.prepare(adapter.model(source, load, classes), machine)
+    model = with_head(loaded, options.head, options.features, classes)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
     if options.max_length > limit:

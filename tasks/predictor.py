@@ -40,7 +40,7 @@ class Predictor:
         self.overlap: int = card["window_overlap"]
         self.tokenizer = models.load_tokenizer(str(folder), load)
         self.options = params.check(adapter.options, card["options"], file, prefix="options.")
-        model: Any = adapter.model(str(folder), load, self.classes)
+        model: Any = compute.prepare(adapter.model(str(folder), load, self.classes), machine)
         model = load_head(model, folder, card["head"], card["features"], self.classes)
         self.model = model.to(machine.device)
         settle()

@@ -14,6 +14,7 @@ from tasks.compute import Machine
 from tasks.errors import UserError
 from tasks.history import Epoch, Trained
 from tasks.progress import progress
+from tasks.resident import ResidentWindows
 from tasks.schedules import Shape, schedule
 from tasks.stage import say
 from tasks.stopping import Budget, epochs_without_gain
@@ -159,6 +160,7 @@ def train(
     steps = min(steps, plan.max_steps or steps)
     rate = schedule(plan.schedule, plan.learning_rate, steps, round(plan.warmup_ratio * steps))
     weights = None if plan.class_weights is None else torch.tensor(plan.class_weights, device=machine.device)
+    batch_of = _batches_on(machine, windows, pad_id)
     at = Position()
     total = torch.zeros((), device=machine.device)  # loss of the epoch so far
     best: dict[str, torch.Tensor] = {}
@@ -175,10 +177,10 @@ def train(
             next(clock, None)
             chosen = [windows[index] for example in batch for index in groups[example]]
             shares = [
-                [[windows[index] for example in part for index in groups[example]] for part in parts]
+                [[index for example in part for index in groups[example]] for part in parts]
                 for parts in (_parts(batch[first::processes], plan.micro_batch_size) for first in range(processes))
             ]
-            tensors = [collate(part, pad_id=pad_id, device=machine.device) for part in shares[rank]]
+            tensors = [batch_of(part) for part in shares[rank]]
             labelled = weight_of(chosen, plan.class_weights)
             at.rate = rate(budget.place(at.step))
             total += labelled * engine.step(
@@ -194,7 +196,7 @@ def train(
             at.examples += len(batch)
             at.tokens += sum(len(window.input_ids) for window in chosen)
             at.padded_tokens += sum(
-                len(part) * max(len(window.input_ids) for window in part) for parts in shares for part in parts
+                len(part) * max(len(windows[index].input_ids) for index in part) for parts in shares for part in parts
             )
             if on_step is not None:
                 on_step(at.step)
@@ -263,6 +265,13 @@ def mean_cross_entropy(
     import torch
 
     return torch.nn.functional.cross_entropy(logits, targets, weight=weights, reduction="sum") / count
+
+
+def _batches_on(machine: Machine, windows: Sequence[Encoded], pad_id: int) -> Callable[[list[int]], dict[str, Any]]:
+    """How the windows of some indexes become tensors: on a GPU from copies that stay there."""
+    if machine.device.type == "cuda":
+        return ResidentWindows(windows, pad_id=pad_id, device=machine.device).batch
+    return lambda indexes: collate([windows[index] for index in indexes], pad_id=pad_id, device=machine.device)
 
 
 def _parts(batch: list[int], size: int) -> list[list[int]]:
