@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from flows import torn_lock
 from flows.dag import Stage
 from flows.rwlock import drop_dead
 from tasks.errors import UserError
@@ -135,6 +136,8 @@ def reproduce(stage: Stage, on_line: OnLine, *, force: bool = False) -> Verdict:
     """
     _refuse_missing(stage)
     drop_dead()
+    torn_lock.mend()
+    torn_lock.keep()
     before = LOCK.read_bytes() if LOCK.exists() else b""
     kept = _uncached(stage)
     heard = Heard(stage.name)
@@ -265,6 +268,7 @@ def _put_back(stage: Stage, kept: dict[Path, bytes]) -> str:
     for path, content in kept.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+    torn_lock.mend()
     entry = (read_yaml(LOCK).get("stages") or {}).get(stage.name) if LOCK.exists() else None
     outs = [out["path"] for out in (entry or {}).get("outs") or [] if out["path"] in stage.outs]
     if not outs and not kept:

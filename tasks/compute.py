@@ -3,7 +3,7 @@
 import os
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.params import Compute
@@ -61,6 +61,17 @@ def set_up(compute: Compute, seed: int) -> Machine:
     elif name == "cpu":
         name = f"cpu ({torch.backends.cpu.get_cpu_capability()})"
     return Machine(device, bf16, f"{name}, {compute.threads} threads, {number}")
+
+
+def prepare(model: Any, machine: Machine) -> Any:
+    """The model of an adapter with the attention that suits the machine.
+
+    Adapters load eager attention, which is faster for short sentences on a processor; GPUs have fused kernels for
+    scaled_dot_product_attention, deterministic ones where compute.deterministic asks for it.
+    """
+    if machine.device.type == "cuda":
+        model.set_attn_implementation("sdpa")
+    return model
 
 
 def _device_name(device: str) -> str:

@@ -5,6 +5,7 @@ else but finite: its probability is exactly 0 and every gradient is a number.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -167,7 +168,7 @@ class Crf(torch.nn.Module):
             more probable when the word is looked at alone.
         """
         rows: dict[int, NDArray[np.float32]] = {}
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             for chunk in _chunks(answers):
                 emissions, mask = self._padded(chunk)
                 chosen = self.viterbi(emissions, mask)[..., None]
@@ -192,6 +193,17 @@ def allowed(classes: Sequence[str]) -> tuple[Tensor, Tensor]:
     kinds = [name[2:] if name[:2] in ("B-", "I-") else None for name in classes]
     start = torch.tensor([kind is None for kind in inner])
     return start, torch.tensor([[kind is None or kind == before for kind in inner] for before in kinds])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Many products of a few numbers: a second thread has little to do and is long waited for on busy cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def wide(scores: Tensor) -> Tensor:

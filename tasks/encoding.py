@@ -1,7 +1,7 @@
 """Words to sub-words and back: no word is ever lost, however long the sentence or odd the word."""
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tasks.adapters import Encoded
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 IGNORED = -100  # class index that PyTorch's cross-entropy leaves out
+GROUP = 64  # words that the tokenizer gets as one text
 
 
 def encode_words(
@@ -47,7 +48,6 @@ def encode_words(
     Raises:
         UserError: max_length or overlap do not fit the tokenizer.
     """
-    backend = tokenizer.backend_tokenizer
     prefix, suffix = special_ids(tokenizer)
     room = max_length - len(prefix) - len(suffix)
     if not 0 <= overlap < room:
@@ -55,15 +55,14 @@ def encode_words(
             f"params.yaml: finetune.window_overlap: {overlap} leaves no room in windows of {max_length} sub-words; "
             f"write 0 to {room - 1}"
         )
-    encodings = backend.encode_batch(
-        [list(words) for words in sentences], is_pretokenized=True, add_special_tokens=False
-    )
+    pieces = word_pieces(sentences, tokenizer)
     windows = []
-    for index, (words, classes, encoding) in enumerate(zip(sentences, labels, encodings, strict=True)):
-        ids = encoding.ids
-        starts = _first_subwords(encoding.word_ids, len(words))
-        if -1 in starts:
-            ids, starts = _with_unknown_words(tokenizer, words)
+    for index, (words, classes) in enumerate(zip(sentences, labels, strict=True)):
+        ids: list[int] = []
+        starts = []
+        for word in words:
+            starts.append(len(ids))
+            ids += pieces[word]
         if len(ids) <= room:
             before, after = around(index, room - len(ids)) if around else ([], [])
             edges = ([*prefix, *before], [*after, *suffix])
@@ -78,6 +77,26 @@ def encode_words(
     return windows
 
 
+def word_pieces(sentences: Iterable[Sequence[str]], tokenizer: "PreTrainedTokenizerFast") -> dict[str, list[int]]:
+    """Sub-word ids of each word that occurs; the unknown word's for one that has none.
+
+    A tokenizer cuts each word of a text that comes in words for itself, so that each needs to be cut once.
+    """
+    unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
+    pieces: dict[str, list[int]] = {word: [] for words in sentences for word in words}
+    words = list(pieces)
+    groups = [words[start : start + GROUP] for start in range(0, len(words), GROUP)]
+    encodings = tokenizer.backend_tokenizer.encode_batch(groups, is_pretokenized=True, add_special_tokens=False)
+    for group, encoding in zip(groups, encodings, strict=True):
+        for number, word in zip(encoding.ids, encoding.word_ids, strict=True):
+            if word is not None:
+                pieces[group[word]].append(number)
+    for ids in pieces.values():
+        if not ids:
+            ids.append(unknown)
+    return pieces
+
+
 def special_ids(tokenizer: "PreTrainedTokenizerFast") -> tuple[list[int], list[int]]:
     """Ids that the tokenizer sets before and after a single text, e.g. ``([CLS], [SEP])``."""
     backend = tokenizer.backend_tokenizer
@@ -88,50 +107,28 @@ def special_ids(tokenizer: "PreTrainedTokenizerFast") -> tuple[list[int], list[i
 
 
 def merge_windows(
-    sentence_lengths: Sequence[int], answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]], classes: int
-) -> "NDArray[np.float32]":
-    """The rows of all words of all sentences one after the other, put together from the windows of each sentence.
+    lengths: Sequence[int], answers: Sequence[tuple[Encoded, "NDArray[np.float32]"]], fallback: "NDArray[np.float32]"
+) -> tuple["NDArray[np.float32]", "NDArray[np.bool_]"]:
+    """The probabilities of every word, put together from all windows, the sentences one after the other.
 
     Args:
-        sentence_lengths: number of words of each sentence.
-        answers: windows with a row for each part, shape (parts of the window, classes).
-        classes: number of classes.
+        lengths: number of words of each sentence; n together.
+        answers: windows with their probabilities, shape (parts of the window, classes).
+        fallback: row of a word that no window answers, (classes,).
 
     Returns:
-        Shape (words of all sentences, classes); zeros for a word that no window answers.
+        Probabilities (n, classes), and which words a window answers (n,).
     """
     import numpy as np
 
-    starts = [0, *itertools.accumulate(sentence_lengths)]
-    merged = np.zeros((starts[-1], classes), np.float32)
-    for window, rows in answers:
-        merged[[starts[window.example] + word for _, word in window.parts]] = rows
-    return merged
-
-
-def _first_subwords(word_ids: Sequence[int | None], count: int) -> list[int]:
-    """Position of each word's first sub-word, -1 for a word that has none."""
-    starts = [-1] * count
-    before = None
-    for position, word in enumerate(word_ids):
-        if word != before:
-            before = word
-            if word is not None:
-                starts[word] = position
-    return starts
-
-
-def _with_unknown_words(tokenizer: "PreTrainedTokenizerFast", words: Sequence[str]) -> tuple[list[int], list[int]]:
-    unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
-    ids: list[int] = []
-    starts = []
-    encodings = tokenizer.backend_tokenizer.encode_batch(
-        [[word] for word in words], is_pretokenized=True, add_special_tokens=False
-    )
-    for encoding in encodings:
-        starts.append(len(ids))
-        ids += encoding.ids or [unknown]
-    return ids, starts
+    first = [0, *accumulate(lengths)]
+    rows = np.tile(fallback, (first[-1], 1))
+    answered = np.zeros(first[-1], dtype=np.bool_)
+    places = [first[window.example] + word for window, _ in answers for _, word in window.parts]
+    if places:
+        rows[places] = np.concatenate([probabilities for _, probabilities in answers])
+        answered[places] = True
+    return rows, answered
 
 
 def _cover(starts: Sequence[int], ends: Sequence[int], room: int, overlap: int) -> list[tuple[int, int]]:

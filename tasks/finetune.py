@@ -2,14 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tasks import adapters, compute, models, params, records, training
+from tasks import adapters, compute, models, params, processes, records, training
 from tasks.checkpoints import Checkpoints
 from tasks.class_weights import class_weights
 from tasks.depths import check_depths
@@ -23,7 +23,7 @@ from tasks.keyed_folders import shared_place
 from tasks.lora import Lora
 from tasks.plain_engine import PlainEngine
 from tasks.scoring.selection import entity_f1
-from tasks.stage import argument_parser, run_stage, say
+from tasks.stage import argument_parser, run_stage, say, settle, watch_starters
 
 PIPELINE = Path("dvc.yaml")
 
@@ -38,12 +38,23 @@ def main() -> None:
 
     def work() -> dict[str, Any]:
         settings = params.load(Path("params.yaml"))
-        with checkpoints_of(settings) as store:
-            facts = finetune(settings, paths.prepared, paths.model, paths.history, store)
+        machine = compute.set_up(settings.compute, settings.seed)
+        processes.check(settings, machine)
+        count = settings.finetune.processes
+        with checkpoints_of(settings) as store, processes.children(count):
+            with processes.together(count, machine.device):
+                facts = finetune(settings, paths.prepared, paths.model, paths.history, store)
             if store is not None:
                 store.done()
         return facts
 
+    if processes.rank() > 0:  # a child of the stage's process, which has its locks
+        watch_starters()
+        settings = params.load(Path("params.yaml"))
+        device = compute.set_up(settings.compute, settings.seed).device
+        with processes.together(settings.finetune.processes, device):
+            finetune(settings, paths.prepared, paths.model, paths.history, None)
+        return
     run_stage("finetune", work, paths.cost)
 
 
@@ -77,7 +88,9 @@ def finetune(
             f"params.yaml: finetune.head: {options.head} does not go with task: {settings.task}; "
             f"write one of: {', '.join(adapter.heads)}"
         )
-    shutil.rmtree(model_folder, ignore_errors=True)
+    first = processes.rank() == 0
+    if first:
+        shutil.rmtree(model_folder, ignore_errors=True)
 
     labels = records.read_json(prepared / "labels.json")
     own = params.check(adapter.options, settings.options, Path("params.yaml"), prefix=f"{settings.task}.")
@@ -91,7 +104,8 @@ def finetune(
 
     source, load = models.resolve(options.model, options.revision)
     tokenizer = models.load_tokenizer(source, load)
-    model = with_head(adapter.model(source, load, classes), options.head, options.features, classes)
+    loaded = compute.prepare(adapter.model(source, load, classes), machine)
+    model = with_head(loaded, options.head, options.features, classes)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
     if options.max_length > limit:
@@ -104,6 +118,7 @@ def finetune(
     )
     lora = Lora(model.base_model, **options.lora.model_dump()) if options.lora.rank else None
     shape = (options.max_length, options.window_overlap)
+    settle()
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
     engine, path = choose_engine(model, adapter.head(model), windows, tokenizer.pad_token_id, machine, settings)
@@ -138,17 +153,25 @@ def finetune(
         "window_overlap": options.window_overlap,
     }
 
+    shared_validate: Callable[[Any], tuple[float, float]] = validate
+    if options.processes > 1:
+        shared_validate = processes.once(validate, machine.device)
+        store = processes.SharedStore(store, machine.device)
     started = time.monotonic()
     result = training.train(
         engine,
         windows,
-        validate,
+        shared_validate,
         plan_of(options, class_weights(options.class_weights, windows, len(classes))),
         store=store,
         pad_id=tokenizer.pad_token_id,
         machine=machine,
         seed=settings.seed,
+        rank=processes.rank(),
+        processes=options.processes,
     )
+    if not first:
+        return {}
     seconds = time.monotonic() - started
     trained = engine.sync()
     if lora is not None:
@@ -171,6 +194,7 @@ def finetune(
     say(f"kept epoch {result.best.epoch} with validation F1 {result.best.validation_f1:.4f}")
     return {
         "machine": machine.description,
+        "processes": options.processes,
         "train_seconds": round(seconds, 1),
         "examples_per_second": round(result.examples / seconds, 1),
     }
@@ -206,6 +230,7 @@ def choose_engine(
     options = settings.finetune
     reason = unfit(model) if machine.device.type == "cpu" else f"it is for processors, not {machine.device.type}"
     other = {
+        "processes": options.processes > 1 and options.processes,
         "optimizer": options.optimizer != "adamw" and options.optimizer,
         "features": options.features != "last" and options.features,
         "head": options.head == "crf" and options.head,

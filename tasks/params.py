@@ -47,6 +47,7 @@ class Finetune(Section):
     epochs: Positive
     batch_size: Positive
     micro_batch_size: Natural
+    processes: Positive
     optimizer: Literal["adamw", "adafactor", "sgd"]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["linear", "cosine", "constant"]

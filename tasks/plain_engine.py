@@ -40,8 +40,11 @@ class PlainEngine:
         freeze(model, frozen_layers)
         groups = parameter_groups(model, weight_decay, layer_decay)
         made = make_optimizer(optimizer, groups, fused=machine.device.type != "mps")
-        self._model, self._optimizer = self._accelerator.prepare(model, made)
+        # as for evaluation: several processes add up their gradients in `_add_up`, without DistributedDataParallel
+        self._model = self._accelerator.prepare_model(model, evaluation_mode=True)
+        self._optimizer = self._accelerator.prepare_optimizer(made)
         self._head = head
+        self._learning: list[Tensor] = []  # the parameters that get gradients, known after the first step
 
     def step(
         self,
@@ -53,7 +56,8 @@ class PlainEngine:
         max_norm: float,
     ) -> Tensor:
         """One optimizer step over one or several batches; the arguments are those of FastEngine.step."""
-        torch.manual_seed((self.seed * 1_000_003 + number) % 2**63)
+        own = self._accelerator.process_index * 2**40  # each process drops other units
+        torch.manual_seed((self.seed * 1_000_003 + number + own) % 2**63)
         self._model.train()
         set_rate(self._optimizer, rate)
         total = torch.zeros((), device=self._accelerator.device)
@@ -69,10 +73,33 @@ class PlainEngine:
             value = loss(logits, batch["targets"])
             self._accelerator.backward(value)
             total += value.detach()
+        if self._accelerator.num_processes > 1:
+            total = self._add_up(total)
         self._accelerator.clip_grad_norm_(self._model.parameters(), max_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return total
+
+    def _add_up(self, total: Tensor) -> Tensor:
+        """Put the sum over all processes into the gradients and return that of ``total``, in one exchange.
+
+        Each process's loss is its share of the step's, so that sums are right however unequal the shares are.
+        """
+        if not self._learning:
+            trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+            there = torch.tensor([parameter.grad is not None for parameter in trained], dtype=torch.float32)
+            somewhere = self._accelerator.reduce(there.to(total.device), reduction="sum").tolist()
+            self._learning = [parameter for parameter, count in zip(trained, somewhere, strict=True) if count]
+        gradients = [
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in self._learning
+        ]
+        flat = torch.cat([*(gradient.flatten() for gradient in gradients), total[None]])
+        summed: Tensor = self._accelerator.reduce(flat, reduction="sum")
+        at = 0
+        for parameter in self._learning:
+            parameter.grad = summed[at : at + parameter.numel()].view_as(parameter)
+            at += parameter.numel()
+        return summed[at]
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the model's weights by name."""

@@ -8,6 +8,7 @@ from typing import Any
 from tasks import adapters, compute, models, params, records
 from tasks.errors import UserError
 from tasks.inference import probabilities
+from tasks.stage import settle
 
 CHUNK = 2048  # examples that are in memory as tensors and probabilities at once
 
@@ -39,9 +40,10 @@ class Predictor:
         self.overlap: int = card["window_overlap"]
         self.tokenizer = models.load_tokenizer(str(folder), load)
         self.options = params.check(adapter.options, card["options"], file, prefix="options.")
-        model: Any = adapter.model(str(folder), load, self.classes)
+        model: Any = compute.prepare(adapter.model(str(folder), load, self.classes), machine)
         model = load_head(model, folder, card["head"], card["features"], self.classes)
         self.model = model.to(machine.device)
+        settle()
 
     def predict(self, examples: Iterator[records.Example]) -> Iterator[records.Prediction]:
         """Predictions in the order of the examples, a chunk of them in memory at a time."""

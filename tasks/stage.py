@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ def run_stage(name: str, work: Callable[[], dict[str, Any]], cost: Path) -> None
     with (LOCKS / f"{name}.lock").open("a+") as lock:
         _acquire(lock.fileno(), lock.name, name)
         started = time.monotonic()
+        settle()
         try:
             facts = work()
             write_json(cost, {**facts, **_cost(time.monotonic() - started)})
@@ -46,6 +48,15 @@ def run_stage(name: str, work: Callable[[], dict[str, Any]], cost: Path) -> None
                     "'git checkout -- data/*.json' the last metrics"
                 )
             sys.exit(1)
+
+
+def settle() -> None:
+    """Take what is in memory now as there to stay: imported modules, a loaded model.
+
+    Python's collector of cycles looks at all old objects again and again while many new ones are made; with torch and
+    transformers in memory that is most of the time in which a corpus is read and tokenised.
+    """
+    gc.freeze()
 
 
 def _cost(seconds: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tasks.compute import Machine
 from tasks.errors import UserError
 from tasks.history import Epoch, Trained
 from tasks.progress import progress
+from tasks.resident import ResidentWindows
 from tasks.schedules import Shape, schedule
 from tasks.stage import say
 from tasks.stopping import Budget, epochs_without_gain
@@ -133,6 +134,8 @@ def train(
     machine: Machine,
     seed: int,
     on_step: Callable[[int], None] | None = None,
+    rank: int = 0,
+    processes: int = 1,
 ) -> Trained:
     """Fine-tune the model of ``engine``; at the end it has the weights of the best epoch.
 
@@ -146,6 +149,8 @@ def train(
         store: keeps checkpoints; None keeps none.
         pad_id: sub-word id of padding.
         on_step: called after each step with the number of steps done.
+        rank: number of this process, of ``processes`` that share the examples of each step; the engine adds up their
+            gradients and losses. What is counted is counted over all.
     """
     import torch
 
@@ -155,6 +160,7 @@ def train(
     steps = min(steps, plan.max_steps or steps)
     rate = schedule(plan.schedule, plan.learning_rate, steps, round(plan.warmup_ratio * steps))
     weights = None if plan.class_weights is None else torch.tensor(plan.class_weights, device=machine.device)
+    batch_of = _batches_on(machine, windows, pad_id)
     at = Position()
     total = torch.zeros((), device=machine.device)  # loss of the epoch so far
     best: dict[str, torch.Tensor] = {}
@@ -170,14 +176,11 @@ def train(
                 break
             next(clock, None)
             chosen = [windows[index] for example in batch for index in groups[example]]
-            tensors = [
-                collate(
-                    [windows[index] for example in part for index in groups[example]],
-                    pad_id=pad_id,
-                    device=machine.device,
-                )
-                for part in _parts(batch, plan.micro_batch_size)
+            shares = [
+                [[index for example in part for index in groups[example]] for part in parts]
+                for parts in (_parts(batch[first::processes], plan.micro_batch_size) for first in range(processes))
             ]
+            tensors = [batch_of(part) for part in shares[rank]]
             labelled = weight_of(chosen, plan.class_weights)
             at.rate = rate(budget.place(at.step))
             total += labelled * engine.step(
@@ -192,7 +195,9 @@ def train(
             at.labelled += labelled
             at.examples += len(batch)
             at.tokens += sum(len(window.input_ids) for window in chosen)
-            at.padded_tokens += sum(part["input_ids"].numel() for part in tensors)
+            at.padded_tokens += sum(
+                len(part) * max(len(windows[index].input_ids) for index in part) for parts in shares for part in parts
+            )
             if on_step is not None:
                 on_step(at.step)
             if store is not None and store.due(at.step):
@@ -262,9 +267,17 @@ def mean_cross_entropy(
     return torch.nn.functional.cross_entropy(logits, targets, weight=weights, reduction="sum") / count
 
 
+def _batches_on(machine: Machine, windows: Sequence[Encoded], pad_id: int) -> Callable[[list[int]], dict[str, Any]]:
+    """How the windows of some indexes become tensors: on a GPU from copies that stay there."""
+    if machine.device.type == "cuda":
+        return ResidentWindows(windows, pad_id=pad_id, device=machine.device).batch
+    return lambda indexes: collate([windows[index] for index in indexes], pad_id=pad_id, device=machine.device)
+
+
 def _parts(batch: list[int], size: int) -> list[list[int]]:
-    """The batch in parts of ``size``; whole where that is 0."""
-    return [batch[at : at + size] for at in range(0, len(batch), size)] if size else [batch]
+    """The batch in parts of ``size``; whole where that is 0. An empty one has none."""
+    size = size or max(len(batch), 1)
+    return [batch[at : at + size] for at in range(0, len(batch), size)]
 
 
 def _by_example(windows: Sequence[Encoded]) -> list[list[int]]:

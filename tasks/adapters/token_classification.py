@@ -1,12 +1,12 @@
 """Token classification: named entities and other flat spans over words, as IOB2 tags."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from tasks import context, tagging
 from tasks.adapters import Adapter, Encoded
-from tasks.decoding import best_valid, is_valid
+from tasks.decoding import best_valid
 from tasks.encoding import IGNORED, encode_words, merge_windows
 from tasks.models import load_model
 from tasks.records import Example, Prediction
@@ -83,21 +83,15 @@ def decode(
     import numpy as np
 
     lengths = [len(example.inputs["words"]) for example in examples]
-    rows = merge_windows(lengths, answers, len(classes))
-    answered = (rows != 0).max(axis=1, initial=False)
-    chosen = np.where(answered, rows.argmax(axis=1), classes.index("O"))
-    starts = [0, *itertools.accumulate(lengths)]
-    tags = [classes[index] for index in chosen.tolist()]
-    for start, end in itertools.pairwise(starts):
-        if not is_valid(tags[start:end]):
-            sentence = zip(rows[start:end], answered[start:end].tolist(), strict=True)
-            chosen[start:end] = best_valid([row if known else None for row, known in sentence], classes)
-            tags[start:end] = [classes[index] for index in chosen[start:end].tolist()]
+    outside = np.eye(len(classes), dtype=np.float32)[classes.index("O")]
+    rows, answered = merge_windows(lengths, list(answers), outside)
+    chosen = best_valid(rows, lengths, classes)
     words = np.arange(len(rows))
-    probabilities = np.abs(rows)
+    probabilities = np.abs(rows) * answered[:, None]
     confidence = probabilities[words, chosen].tolist()
     probabilities[words, chosen] = -1
     second = probabilities.argmax(axis=1)
+    tags = [classes[index] for index in chosen.tolist()]
     runner_up = [classes[index] for index in second.tolist()]
     runner_up_confidence = np.maximum(probabilities[words, second], 0).tolist()
     return [
@@ -110,7 +104,7 @@ def decode(
             runner_up[start:end],
             runner_up_confidence[start:end],
         )
-        for example, (start, end) in zip(examples, itertools.pairwise(starts), strict=True)
+        for example, (start, end) in zip(examples, pairwise([0, *accumulate(lengths)]), strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks import dvc_no_change, preprocess_growth
+from tasks.records import Example
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
@@ -79,8 +80,15 @@ def test_peak_memory_is_the_commands_own(tmp_path: Path) -> None:
 
 def test_rates_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")  # put back after the benchmark has set it
-    found = preprocess_growth.rates_of(tmp_path / "rates", 60, SETTINGS)
-    assert sorted(found) == ["decoding", "reading prepared examples", "reading raw sentences", "tokenising"]
+    found = preprocess_growth.rates_of(tmp_path / "rates", 60, SETTINGS | {"compute": {"threads": 1}})
+    assert list(found) == [
+        "reading prepared examples",
+        "reading raw columns",
+        "reading raw JSON lines",
+        "tokenising",
+        "decoding",
+        "decoding with a chain of tags",
+    ]
     assert all(rate > 100 for rate in found.values())
 
 
@@ -91,3 +99,12 @@ def test_a_copy_of_the_pipeline_has_nothing_to_do(tmp_path: Path) -> None:
     (tmp_path / "pipeline/params.yaml").write_text("seed: 2\n", encoding="utf-8")
     with pytest.raises(RuntimeError, match="dvc"):
         dvc_no_change._timed(tmp_path / "pipeline", "status")
+
+
+def test_one_word_in_nine_stands_nowhere_else() -> None:
+    examples = [Example(str(n), None, {"words": ["a"] * n}, ["O"] * n) for n in (1, 20, 0, 7, 17)]
+    made = preprocess_growth.varied(examples)
+    assert [len(example.inputs["words"]) for example in made] == [1, 20, 0, 7, 17]
+    words = [word for example in made for word in example.inputs["words"]]
+    assert [place for place, word in enumerate(words) if word != "a"] == [0, 9, 18, 27, 36]
+    assert len(set(words)) == 6

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.adapters import Encoded
-from tasks.encoding import IGNORED, encode_words, merge_windows, special_ids
+from tasks.encoding import IGNORED, encode_words, merge_windows, special_ids, word_pieces
 from tasks.errors import UserError
 from tasks.models import load_tokenizer
 
@@ -112,9 +112,28 @@ def test_overlap_that_leaves_no_room_is_refused(bert_folder: Path) -> None:
         encode(tokenizer, [["Graz"]], max_length=12, overlap=10)
 
 
-def test_merge_takes_the_row_of_the_answering_window() -> None:
-    windows = [Encoded(1, [], [], [(1, 0), (2, 1)]), Encoded(1, [], [], [(3, 2)])]
-    rows = [np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), np.array([[0.4, 0.6]], np.float32)]
-    merged = merge_windows([2, 4], zip(windows, rows, strict=True), 2)
-    expected = [[0, 0], [0, 0], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0, 0]]
-    assert merged == pytest.approx(np.array(expected, np.float32))
+def test_merge_lays_the_words_of_all_sentences_one_after_the_other() -> None:
+    windows = [Encoded(0, [], [], [(1, 0), (2, 1)]), Encoded(2, [], [], [(1, 0)]), Encoded(0, [], [], [(3, 2)])]
+    answers = [[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7]], [[0.4, 0.6]]]
+    rows = [np.array(answer, np.float32) for answer in answers]
+    merged, answered = merge_windows([4, 0, 1], list(zip(windows, rows, strict=True)), np.array([1, 0], np.float32))
+    assert merged == pytest.approx(np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [1, 0], [0.3, 0.7]]))
+    assert answered.tolist() == [True, True, True, False, True]
+
+
+def test_merge_of_nothing() -> None:
+    merged, answered = merge_windows([2], [], np.array([1, 0], np.float32))
+    assert merged.tolist() == [[1, 0], [1, 0]]
+    assert answered.tolist() == [False, False]
+
+
+def test_a_word_is_cut_the_same_alone_and_among_others(tokenizer) -> None:
+    words = ["Graz", "unbelievable", "\u200b", "3.5", "東京", "ß", "[CLS]", "<s>", "#", "Merkel's"] * 9
+    unknown = [tokenizer.unk_token_id]
+    pieces = word_pieces([words], tokenizer)
+    backend = tokenizer.backend_tokenizer
+    for word in words:
+        assert pieces[word] == (backend.encode([word], is_pretokenized=True, add_special_tokens=False).ids or unknown)
+    read = [word for word in words if word != "\u200b"]
+    running = backend.encode(read, is_pretokenized=True, add_special_tokens=False).ids
+    assert [number for word in read for number in pieces[word]] == running
