@@ -73,7 +73,7 @@ class Recorded:
         key: hash of all that decides the result (see flows.trials.known); empty if not ours.
         metrics: as in Outcome.
         cost: as in Outcome; empty if not ours.
-        source: commit id to blob of params.yaml, for ``params``.
+        repo: where Git is asked for ``params``.
     """
 
     trial: Trial
@@ -84,4 +84,11 @@ class Recorded:
     key: str
     metrics: dict[str, dict[str, Any]]
     cost: dict[str, Any]
-    params: Mapping[str, Any] = field(repr=False)
+    repo: Path = field(repr=False, compare=False)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """All of params.yaml as it was; read when asked for (some 10 ms) and remembered."""
+        from flows.trials.recorded import params_at
+
+        return params_at(self.repo, self.rev)
