@@ -107,6 +107,9 @@ def sweep(root: Path) -> int:
             removed += 1
         finally:
             os.close(descriptor)
+    for file in (*place.glob("@*.epochs"), *place.glob("@*.prune")):
+        if not (place / file.stem.removeprefix("@")).exists():
+            file.unlink(missing_ok=True)
     for lock in place.glob("@fan-out-*"):
         if guard.free(lock):
             lock.unlink(missing_ok=True)

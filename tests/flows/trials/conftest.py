@@ -142,6 +142,7 @@ class Project:
             "GIT_CONFIG_GLOBAL": os.devnull,
             "NO_COLOR": "1",
             "TOY_NOTES": str(self.notes_file),
+            "HONE_EPOCHS": os.devnull,
         }
 
     @property
@@ -247,7 +248,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.git("init", "-q", "-b", "main")
     project.dvc("init", "-q")
     (project.folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    project.call("env", f"HONE_EPOCHS={os.devnull}", sys.executable, "-P", "-m", "dvc", "repro", "-q")
+    project.dvc("repro", "-q")
     project.git("add", "-A")
     project.git("commit", "-qm", "start")
     project.notes_file.unlink()
