@@ -134,7 +134,7 @@ class Project:
         return kept | {
             "PYTHONPATH": str(ROOT),
             "HONE_PYTHON": sys.executable,
-            "PREFECT_HOME": str(outside / "prefect"),
+            "PREFECT_HOME": str(outside.parent / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "DVC_NO_ANALYTICS": "1",

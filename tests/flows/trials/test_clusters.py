@@ -28,7 +28,7 @@ def trials(count: int, sleep: float) -> list[dict[str, Any]]:
 
 
 def complete_and_right(project: Any, process: subprocess.Popen[str], count: int, before: dict[str, str]) -> None:
-    said, _ = process.communicate(timeout=170)
+    said, _ = process.communicate(timeout=200)
     assert process.returncode == 0, said
     assert len(project.trials()) == count
     for seed in range(1, count + 1):
@@ -81,7 +81,7 @@ def test_dask_loses_a_worker(project: Any, workers: list[subprocess.Popen[bytes]
     before = project.user_state()
     address = json.loads((project.folder.parent / "scheduler.json").read_text())["address"]
     process = project.start(trials(4, 0.5), on="dask", address=address)
-    project.until(lambda: project.notes("start", "train"))
+    project.until(lambda: project.notes("start", "train"), patience=150)
     at_work = project.until(lambda: runner(project))
     victim = next(worker for worker in workers if worker.pid == at_work.ppid())
     victim.kill()
@@ -91,7 +91,7 @@ def test_dask_loses_a_worker(project: Any, workers: list[subprocess.Popen[bytes]
 def test_ray_loses_a_worker(project: Any) -> None:
     before = project.user_state()
     process = project.start(trials(3, 0.8), on="ray")
-    project.until(lambda: project.notes("start", "train"), patience=120)
+    project.until(lambda: project.notes("start", "train"), patience=150)
     at_work = project.until(lambda: runner(project))
     at_work.parent().kill()
     complete_and_right(project, process, 3, before)
