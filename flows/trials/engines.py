@@ -39,24 +39,24 @@ def run_in_prefect(
     Raises:
         UserError: the package for ``on`` is missing, or nothing answers at ``address``.
     """
-    from prefect import flow
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.trials.tasks import trial
+    from flows.trials import carried
+    from flows.trials.tasks import fan_out, trial
 
     with temporary_settings({PREFECT_API_URL: url}):
-        runner = _runner(on, address, places)
+        runner, reached = _runner(on, address, places)
 
         def body() -> None:
             def submit(job: Job, done: Done) -> None:
-                named = trial.with_options(task_run_name=job.trial["name"])
                 with _ray_options(on, threads, gpu):
-                    future = named.submit(job.plain())
+                    future = trial.submit(job.plain())
                 future.add_done_callback(lambda ended: done(_answer(ended.result)))
 
-            loop(submit, _cluster_places(on, runner, threads) or places)
+            loop(submit, _ray_places(threads) if on == "ray" else reached)
 
-        flow(name="trials", flow_run_name=group, task_runner=runner, persist_result=False)(body)()
+        carried.BODY.append(body)
+        fan_out.with_options(task_runner=runner, flow_run_name=group)()
 
 
 def _answer(result: Callable[[], Any]) -> dict[str, Any]:
@@ -80,47 +80,53 @@ def check(on: On, address: str | None) -> None:
         raise UserError(f"--address {address} is for --on dask and --on ray; --on {on} runs on this machine")
 
 
-def _runner(on: On, address: str | None, places: int) -> Any:
+def _runner(on: On, address: str | None, places: int) -> tuple[Any, int]:
+    """Prefect's task runner, and how many trials find a place with it."""
     if on == "dask":
         from prefect_dask import DaskTaskRunner
 
         if address:
-            _reach_dask(address)
-            return DaskTaskRunner(address=address)
-        return DaskTaskRunner(cluster_kwargs={"n_workers": places, "threads_per_worker": 1, "dashboard_address": None})
+            return DaskTaskRunner(address=address), _reach_dask(address)
+        own = {"n_workers": places, "threads_per_worker": 1, "dashboard_address": None}
+        return DaskTaskRunner(cluster_kwargs=own), places
     if on == "ray":
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         from prefect_ray import RayTaskRunner
 
         quiet = {"log_to_driver": False, "include_dashboard": False}
-        return RayTaskRunner(address=address, init_kwargs={"log_to_driver": False} if address else quiet)
+        return RayTaskRunner(address=address, init_kwargs={"log_to_driver": False} if address else quiet), places
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    return ThreadPoolTaskRunner(max_workers=places)
+    return ThreadPoolTaskRunner(max_workers=places), places
 
 
-def _reach_dask(address: str) -> None:
+def _reach_dask(address: str) -> int:
+    """Threads of all workers of a Dask cluster.
+
+    Raises:
+        UserError: nobody answers, or there is no worker.
+    """
     from distributed import Client
 
     try:
-        Client(address, timeout="10s", set_as_default=False).close()
+        with Client(address, timeout="10s", set_as_default=False) as client:
+            threads = sum(client.nthreads().values())
     except OSError as error:
         said = " ".join(str(error).split())
         raise UserError(
             f"--address {address}: no Dask scheduler answers ({said}); 'dask scheduler' starts one"
         ) from None
+    if not threads:
+        raise UserError(f"--address {address}: the Dask scheduler has no workers; 'dask worker {address}' starts one")
+    return int(threads)
 
 
-def _cluster_places(on: On, runner: Any, threads: int) -> int:
-    """How many trials a cluster takes at once; 0 on this machine."""
-    if on == "dask":
-        return sum(runner.client.nthreads().values())
-    if on == "ray":
-        import ray
+def _ray_places(threads: int) -> int:
+    """How many trials a Ray cluster takes at once."""
+    import ray
 
-        return max(1, int(ray.cluster_resources().get("CPU", 1)) // max(1, threads))
-    return 0
+    return max(1, int(ray.cluster_resources().get("CPU", 1)) // max(1, threads))
 
 
 def _ray_options(on: On, threads: int, gpu: bool) -> Any:

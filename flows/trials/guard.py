@@ -59,8 +59,7 @@ class Guard:
         threading.Thread(target=self._watch, name="watch fan-out", daemon=True).start()
 
     def _stop(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        deaf()
         end_children()
         raise Stopped(self._pruned)
 
@@ -73,6 +72,12 @@ class Guard:
                     signal.pthread_kill(self._main, signal.SIGTERM)
                 time.sleep(4 * GRACE)
                 os._exit(143)
+
+
+def deaf() -> None:
+    """From now on this process takes no notice of SIGTERM and SIGINT: it only tidies up and leaves."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def free(lock: Path) -> bool:

@@ -34,6 +34,7 @@ def alone_with(folder: Path, mark: str, say: Callable[[str], None]) -> Iterator[
         empty(folder)
         yield
     finally:
+        guard.deaf()
         empty(folder)
         (folder / LOCK).unlink(missing_ok=True)
         with suppress(OSError):
