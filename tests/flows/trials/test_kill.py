@@ -51,7 +51,7 @@ def test_a_killed_fan_out_takes_its_runners_along_and_goes_on_later(project: Any
     process = project.start(asked)
     project.until(lambda: len(project.trials()) >= 1 and runners(project))
     os.killpg(process.pid, signal.SIGKILL)  # the fan-out alone: each runner leads a session of its own
-    process.wait()
+    process.communicate()
     kept = project.trials()
     project.until(lambda: not project.processes(), patience=15)
     folders = project.folder / ".dvc/tmp/hone/trials"
