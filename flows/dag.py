@@ -130,7 +130,7 @@ def _stage(name: str, block: Any, values: Mapping[str, Any]) -> Stage:
         for entry in block.get(key) or []:
             path, options = next(iter(entry.items())) if isinstance(entry, dict) else (entry, {})
             if cached is None or cached is bool((options or {}).get("cache", True)):
-                found.append(_fill(str(path), values, name))
+                found.append(fill(str(path), values, name))
         return tuple(found)
 
     kinds = ("outs", "metrics", "plots")
@@ -146,7 +146,13 @@ def _stage(name: str, block: Any, values: Mapping[str, Any]) -> Stage:
     )
 
 
-def _fill(text: str, values: Mapping[str, Any], stage: str) -> str:
+def fill(text: str, values: Mapping[str, Any], stage: str) -> str:
+    """``text`` with every ``${...}`` replaced by its value.
+
+    Raises:
+        UserError: a name that ``values`` does not have.
+    """
+
     def value(match: re.Match[str]) -> str:
         found: Any = values
         for part in match[1].strip().split("."):

@@ -43,8 +43,8 @@ def confirm(ask: Callable[[], bool], *, patient: bool = False) -> bool:
     roots = _roots()
     before = snapshot(roots) if roots else None
     if before and patient:
-        time.sleep(min(SETTLED, max(0.0, SETTLED - _age(before))))
-    settled = before is not None and _age(before) >= SETTLED
+        time.sleep(min(SETTLED, max(0.0, SETTLED - age(before))))
+    settled = before is not None and age(before) >= SETTLED
     clean = ask()
     if clean and roots and before and settled and snapshot(roots) == before:
         MEMO.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def _files(folder: str) -> Iterator["os.DirEntry[str]"]:
                 yield entry
 
 
-def _age(files: Snapshot) -> float:
+def age(files: Snapshot) -> float:
     """Seconds since the newest change, negative when a time lies in the future."""
     newest = max((max(status[:2]) for status in files.values() if status), default=0)
     return (time.time_ns() - newest) / 1e9

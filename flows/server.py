@@ -50,6 +50,14 @@ def running(remedy: str) -> str | None:
     return recorded if recorded and not _health(recorded) else None
 
 
+def configured() -> bool:
+    """Whether a server is named or recorded, as far as can be told without loading Prefect."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    named = profiles.is_file() and "PREFECT_API_URL" in profiles.read_text(encoding="utf-8", errors="replace")
+    return bool(os.environ.get("PREFECT_API_URL") or named or _recorded())
+
+
 @contextmanager
 def server(say: Callable[[str], None]) -> Iterator[str]:
     """A server for one run: one that is running, else a temporary one that ends with this block or this process."""

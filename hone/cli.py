@@ -273,6 +273,143 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(body(as_json=as_json))
 
 
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-S", metavar="KEY=VALUE", help="A value of params.yaml, as often as needed."),
+]
+On = Annotated[
+    Literal["threads", "local", "dask", "ray"],
+    typer.Option(help="threads: this machine, as a Prefect flow; local: without Prefect; dask, ray: a cluster."),
+]
+Address = Annotated[str | None, typer.Option(help="Of a running Dask scheduler or Ray cluster.")]
+GitRemote = Annotated[
+    str | None,
+    typer.Option("--git-remote", metavar="NAME", help="Hands trials to workers that do not see this folder."),
+]
+
+
+@app.command(name="try", short_help="Test one hypothesis as a trial.")
+def try_(
+    reason: Annotated[str, typer.Argument(metavar="REASON", help="The hypothesis, in your words.")],
+    settings: Setting = None,
+    expect: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="Rise of the headline metric, in points (hundredths).")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the experiment; made from the settings if none.")] = None,
+    on: On = "threads",
+    address: Address = None,
+    git_remote: GitRemote = None,
+) -> None:
+    """Run the pipeline once with some params changed, in a worktree of its own, and say whether the hypothesis held.
+
+    Your files are not touched; what you changed and did not commit is carried along. The result is a DVC experiment.
+
+    \b
+    Examples:
+      hone try "a calmer start helps rare types" --expect +0.5 -S finetune.warmup_ratio=0.2
+      hone try "fewer epochs suffice" -S finetune.epochs=5 -S finetune.learning_rate=4e-4
+    """
+    with _project():
+        from hone import settings as given
+
+        overrides = given.parse(settings or [])
+        given.check(overrides)
+        from hone.try_ import try_ as body
+
+        raise typer.Exit(
+            body(
+                reason=reason,
+                overrides=overrides,
+                expect=expect,
+                name=name,
+                metric=given.headline(),
+                on=on,
+                address=address,
+                git_remote=git_remote,
+            )
+        )
+
+
+@app.command(short_help="The same params with several seeds.")
+def repeat(
+    seeds: Annotated[int, typer.Option(min=1, help="How many, from that of params.yaml on.")] = 5,
+    settings: Setting = None,
+    on: On = "threads",
+    address: Address = None,
+    git_remote: GitRemote = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the same params with several seeds: mean, standard deviation, interval, best and median model, per type too.
+
+    Seeds that ran before are not run again: 8 after 5 runs three.
+
+    \b
+    Examples:
+      hone repeat --seeds 5
+      hone repeat --seeds 5 -S finetune.epochs=5
+      hone repeat --seeds 10 --on dask --address tcp://127.0.0.1:8786
+    """
+    with _project():
+        from hone import settings as given
+
+        overrides = given.parse(settings or [])
+        given.check(overrides)
+        from hone.repeat import repeat as body
+
+        raise typer.Exit(
+            body(
+                seeds=seeds,
+                overrides=overrides,
+                metric=given.headline(),
+                on=on,
+                address=address,
+                git_remote=git_remote,
+                as_json=as_json,
+            )
+        )
+
+
+@app.command(short_help="Take a trial over into params.yaml.")
+def adopt(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="Its name, or the beginning of its commit.")],
+) -> None:
+    """Put a trial's params into params.yaml and restore its outs from the cache without training, ready to commit.
+
+    \b
+    Examples:
+      hone adopt epochs-5
+      hone adopt repeat-seed-3
+    """
+    with _project():
+        from hone.adopt import adopt as body
+
+        raise typer.Exit(body(name=trial))
+
+
+@app.command(short_help="Drop models of weaker trials.")
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what can go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove from the cache the models of trials beyond the best keep_models (params.yaml); they can be rebuilt.
+
+    What a branch, a tag, a stash, a checkout, a kept trial or somebody else's experiment needs stays.
+
+    \b
+    Examples:
+      hone gc --dry-run
+      hone gc
+    """
+    with _project():
+        from tasks.params import load
+
+        load(PARAMS)
+        from hone import settings as given
+        from hone.gc import gc as body
+
+        raise typer.Exit(body(dry_run=dry_run, metric=given.headline(), as_json=as_json))
+
+
 @app.command(short_help="Run the pipeline on a schedule.")
 def schedule(
     cron: Annotated[str | None, typer.Option(metavar="CRON", help="Minute, hour, day, month, weekday.")] = None,

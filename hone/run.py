@@ -36,7 +36,7 @@ def run(engine: str, stages: list[str], force: bool) -> int:
     Raises:
         UserError: bad input, a failed stage, no server; one line with the remedy.
     """
-    with _signals():
+    with signals():
         return _run(engine, stages, force)
 
 
@@ -94,7 +94,7 @@ def _engine(engine: str, names: list[str], force: bool, done: Callable[[], None]
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def signals() -> Iterator[None]:
     """SIGTERM and a closed terminal end a run as Ctrl-C does: stage first, then server, then we."""
 
     def leave(number: int, _frame: Any) -> None:

@@ -121,6 +121,7 @@ class Params(Section):
     report: Report
     diff: Diff
     gate: Gate
+    keep_models: Natural
     options: dict[str, Any]
 
 
@@ -138,7 +139,12 @@ def load(path: Path) -> Params:
     Raises:
         UserError: missing file, YAML error, unknown or missing key, wrong type or range, unknown task; names the key.
     """
-    values = read_yaml(path)
+    return checked(read_yaml(path), path)
+
+
+def checked(values: dict[str, Any], path: Path) -> Params:
+    """The same for values that are read already; ``path`` is only named in errors."""
+    values = dict(values)
     tasks = tasks_available()
     blocks = {name: values.pop(name) for name in tasks if name in values}
     task = values.get("task")

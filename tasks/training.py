@@ -12,7 +12,7 @@ from tasks.batches import collate, epoch_batches
 from tasks.class_weights import weight_of
 from tasks.compute import Machine
 from tasks.errors import UserError
-from tasks.history import Epoch, Trained
+from tasks.history import Epoch, Trained, tell_epoch
 from tasks.progress import progress
 from tasks.resident import ResidentWindows
 from tasks.schedules import Shape, schedule
@@ -166,6 +166,8 @@ def train(
     best: dict[str, torch.Tensor] = {}
     if store is not None and (found := store.load()) is not None:
         at, total, best = _resume(engine, found, machine)
+        for line in at.history:
+            tell_epoch(line)
         say(f"goes on after step {at.step} of {steps}")
     budget = Budget(steps, plan.max_minutes, seconds=at.seconds)
     clock = progress(range(at.step, steps), steps - at.step, "fine-tune")  # over all epochs: it knows the time left
@@ -213,6 +215,7 @@ def train(
         validation_loss, figure = validate(engine.sync())
         line = Epoch(at.epoch, at.step, at.rate, loss, validation_loss, figure)
         at.history.append(line)
+        tell_epoch(line)
         if at.best is line:
             best = engine.weights()
         say(

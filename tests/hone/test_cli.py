@@ -14,7 +14,8 @@ from hone import cli
 from tasks.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "why", "focus", "score", "diff", "resolve", "predict", "import", "doctor", "schedule", "server"]
+COMMANDS = ["run", "why", "focus", "score", "diff", "resolve", "predict", "import", "doctor"]
+COMMANDS += ["try", "repeat", "adopt", "gc", "schedule", "server"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -35,16 +36,20 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def called(monkeypatch):
     """The bodies of the commands replaced: what each was called with, and where."""
+    import hone.adopt
     import hone.diff
     import hone.doctor
     import hone.focus
+    import hone.gc
     import hone.importing
     import hone.predict
+    import hone.repeat
     import hone.resolve
     import hone.run
     import hone.schedule
     import hone.score
     import hone.server
+    import hone.try_
     import hone.why
 
     calls = []
@@ -60,6 +65,10 @@ def called(monkeypatch):
         (hone.doctor, "doctor"),
         (hone.schedule, "schedule"),
         (hone.server, "server"),
+        (hone.try_, "try_"),
+        (hone.repeat, "repeat"),
+        (hone.adopt, "adopt"),
+        (hone.gc, "gc"),
     ):
 
         def body(_body=name, **options):
@@ -124,6 +133,32 @@ def test_version():
     from importlib.metadata import version
 
     assert invoke("--version").output == f"hone {version('hone')}\n"
+
+
+def test_settings_reach_the_bodies_read_as_yaml(project, called):
+    common = {"metric": "entity_f1", "on": "threads", "address": None, "git_remote": None}
+    invoke("try", "why not", "--expect", "-0.5", "-S", "finetune.learning_rate=1e-4", "-S", "finetune.head=mlp")
+    overrides = {"finetune.learning_rate": 1e-4, "finetune.head": "mlp"}
+    said = {"reason": "why not", "overrides": overrides, "expect": -0.5, "name": None}
+    invoke("repeat", "--seeds", "8", "--json")
+    assert called == [
+        ("try_", said | common, project),
+        ("repeat", {"seeds": 8, "overrides": {}, "as_json": True} | common, project),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("finetune.epoch=3", "finetune.epoch: no such key; did you mean 'finetune.epochs'?"),
+        ("finetune.epochs=many", "finetune.epochs: 'many'"),
+        ("finetune.patience=9", "finetune.patience: 9 cannot end a run of finetune.epochs: 8"),
+        ("finetune.epochs", "write key=value"),
+    ],
+)
+def test_a_bad_setting_is_one_line_before_anything_runs(project, called, monkeypatch, setting, said):
+    code, stderr = invoke_main(monkeypatch, "try", "x", "-S", setting)
+    assert code == 1 and said in stderr and stderr.count("\n") == 1 and called == []
 
 
 def test_options_reach_the_bodies(project, called, tmp_path):

@@ -1,0 +1,148 @@
+"""A key for all that decides a trial's result, computed from the snapshot alone, so that a known one needs no run."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from flows.dag import PARAMS, PIPELINE, TEMPLATE, fill, overlap
+from flows.trials.git import blobs, git
+from flows.trials.overrides import changed
+from flows.trials.snapshot import Snapshot
+from tasks.errors import UserError
+
+FORM = "1"  # of the key; another one when it is computed otherwise
+
+
+class Inputs:
+    """What a snapshot holds for the stages of dvc.yaml, read once for any number of trials.
+
+    Data and code count by Git's ids of what is in the snapshot, data under DVC by that of its ``.dvc`` file. Params
+    count where a stage declares them. What another stage makes does not count: it follows from that stage's inputs.
+    """
+
+    def __init__(self, root_values: dict[str, Any], pipeline: dict[str, Any], ids: dict[str, str]) -> None:
+        self.values = root_values
+        self._stages: dict[str, Any] = pipeline.get("stages") or {}
+        self._vars = pipeline.get("vars") or []
+        self._ids = ids
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Inputs":
+        """Read dvc.yaml, params.yaml and the ids of all files of the snapshot (two processes, some milliseconds)."""
+        listing = git("ls-tree", "-r", "-t", "-z", "--full-tree", snapshot.tree, cwd=snapshot.root)
+        ids = {}
+        for line in filter(None, listing.split("\0")):
+            about, _, path = line.partition("\t")
+            ids[path] = about.split()[2]
+        pipeline, params = blobs([f"{snapshot.tree}:{PIPELINE}", f"{snapshot.tree}:{PARAMS}"], cwd=snapshot.root)
+        if pipeline is None or params is None:
+            raise UserError(f"{PIPELINE} or {PARAMS} is ignored by Git; trials carry only what Git would take")
+        return cls(parsed(params, str(PARAMS)), parsed(pipeline, str(PIPELINE)), ids)
+
+    def key(self, overrides: Mapping[str, Any]) -> str:
+        """The SHA-256 in hexadecimal of all that decides the result with these overrides.
+
+        Raises:
+            UserError: an unknown params key, or a dep that neither Git nor DVC has.
+        """
+        values = changed(self.values, overrides)
+        names = {**values, **{k: v for entry in self._vars if isinstance(entry, dict) for k, v in entry.items()}}
+        stages = {name: _filled(block, names, name) for name, block in self._stages.items()}
+        outs = [path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots"))]
+        inputs = {
+            "form": FORM,
+            "vars": [self._id(str(entry).partition(":")[0], "vars") for entry in self._vars if isinstance(entry, str)],
+            "stages": {name: self._stage(name, block, values, outs) for name, block in stages.items()},
+        }
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
+
+    def sources(self, overrides: Mapping[str, Any]) -> list[str]:
+        """The ``.dvc`` files that track a dep of some stage."""
+        values = changed(self.values, overrides)
+        found: dict[str, None] = {}
+        for name, block in self._stages.items():
+            for dep in paths(_filled(block, values, name), ("deps",)):
+                found |= dict.fromkeys(self._beside(dep))
+                found |= {path: None for path in self._ids if path.endswith(".dvc") and path.startswith(f"{dep}/")}
+        return list(found)
+
+    def raw(self, overrides: Mapping[str, Any]) -> list[str]:
+        """The deps that no stage makes."""
+        values = changed(self.values, overrides)
+        stages = {name: _filled(block, values, name) for name, block in self._stages.items()}
+        outs = [path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots"))]
+        deps = dict.fromkeys(dep for block in stages.values() for dep in paths(block, ("deps",)))
+        return [dep for dep in deps if "://" not in dep and not any(overlap(dep, out) for out in outs)]
+
+    def _stage(self, name: str, block: dict[str, Any], values: dict[str, Any], outs: list[str]) -> dict[str, Any]:
+        deps = [dep for dep in paths(block, ("deps",)) if not any(overlap(dep, out) for out in outs)]
+        return {
+            "cmd": block.get("cmd"),
+            "wdir": block.get("wdir", "."),
+            "deps": {dep: dep if "://" in dep else self._id(dep, name) for dep in deps},
+            "params": dict(self._params(name, block, values)),
+            "outs": sorted(paths(block, ("outs", "metrics", "plots"))),
+        }
+
+    def _id(self, path: str, stage: str) -> str:
+        found = [self._ids[path]] if path in self._ids else []
+        found += [self._ids[source] for source in self._beside(path)]
+        if not found:
+            raise UserError(
+                f"{PIPELINE}: stages.{stage}: {path} is in neither Git nor DVC, so a trial would not have it; "
+                f"'git add' or 'dvc add' it, or bring it back if it is missing"
+            )
+        return "+".join(found)
+
+    def _beside(self, path: str) -> list[str]:
+        """The ``.dvc`` files that track a path or a folder above it."""
+        pure = PurePosixPath(path)
+        return [f"{up}.dvc" for up in (pure, *pure.parents) if f"{up}.dvc" in self._ids]
+
+    def _params(self, stage: str, block: dict[str, Any], values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for entry in block.get("params") or []:
+            for file, keys in entry.items() if isinstance(entry, dict) else [(str(PARAMS), [entry])]:
+                if file != str(PARAMS):
+                    yield file, self._id(file, stage)
+                    continue
+                for key in keys or [""]:
+                    inner: Any = values
+                    for part in filter(None, str(key).split(".")):
+                        inner = inner.get(part) if isinstance(inner, dict) else None
+                    yield f"{file}:{key}", inner
+
+
+def parsed(content: bytes, name: str) -> dict[str, Any]:
+    """The mapping in YAML 1.2 text.
+
+    Raises:
+        UserError: something else.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        values = YAML(typ="safe", pure=True).load(content.decode("utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: not YAML ({' '.join(str(error).split())}); mend it") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{name}: no mapping; 'git checkout {name}' brings the last one back")
+    return values
+
+
+def paths(block: Mapping[str, Any], kinds: tuple[str, ...]) -> list[str]:
+    """The paths of the entries of a stage's block, whether plain or with options."""
+    entries = [entry for kind in kinds for entry in block.get(kind) or []]
+    return [str(next(iter(entry)) if isinstance(entry, dict) else entry) for entry in entries]
+
+
+def _filled(value: Any, values: Mapping[str, Any], stage: str) -> Any:
+    if isinstance(value, str):
+        return fill(value, values, stage) if TEMPLATE.search(value) else value
+    if isinstance(value, list):
+        return [_filled(inner, values, stage) for inner in value]
+    if isinstance(value, dict):
+        return {fill(str(key), values, stage): _filled(inner, values, stage) for key, inner in value.items()}
+    return value

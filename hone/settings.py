@@ -1,0 +1,52 @@
+"""``-S key=value`` of the commands that try params: read as YAML, checked as params.yaml is."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from flows.trials.overrides import changed
+from tasks import adapters
+from tasks.errors import UserError
+from tasks.params import checked, read_yaml
+
+PARAMS = Path("params.yaml")
+
+
+def parse(settings: list[str]) -> dict[str, Any]:
+    """``["seed=2", "finetune.learning_rate=1e-4"]`` as values by dotted key; values as in params.yaml.
+
+    Raises:
+        UserError: no ``=``, a value that is not YAML, a key given twice.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise UserError(f"-S {setting}: write key=value, as finetune.epochs=4")
+        if key in found:
+            raise UserError(f"-S {key}: given twice; a trial has one value for each key")
+        try:
+            found[key] = YAML(typ="safe", pure=True).load(text)
+        except YAMLError:
+            raise UserError(f"-S {setting}: {text!r} is no YAML value; quote it as in params.yaml") from None
+    return found
+
+
+def check(overrides: Mapping[str, Any]) -> None:
+    """Refuse overrides with which params.yaml would be refused, before anything runs.
+
+    Raises:
+        UserError: an unknown key, a wrong type or range, values that make no sense together; names the key.
+    """
+    checked(changed(read_yaml(PARAMS), overrides), PARAMS)
+
+
+def headline() -> str:
+    """The metric by which the active task's models are compared, as it stands in the metrics files."""
+    scorer = adapters.find(read_yaml(PARAMS)["task"]).scorer
+    return str(import_module(f"tasks.scoring.{scorer}").HEADLINE.name)

@@ -1,0 +1,150 @@
+"""What a person sees while trials run: a line per outcome, and on a terminal a few lines that move below."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.trials import Outcome, Recorded
+from flows.trials.fan_out import Running
+from hone.terminal import paint
+
+COLOURS = {"ran": "green", "known": "dim", "failed": "red", "pruned": "yellow"}
+QUIET = 30.0  # seconds between two lines of progress where no terminal redraws them
+REDRAW = 0.5
+
+
+class TrialView:
+    """The terminal of a fan-out.
+
+    Args:
+        total: trials asked for; None while that is open.
+        metric: shown with each outcome, from validation.
+        before: trials that are recorded already, from which the time of one is guessed until some have ended.
+    """
+
+    def __init__(self, total: int | None, metric: str, before: Sequence[Recorded] = ()) -> None:
+        self._total = total
+        self._metric = metric
+        self._seconds: list[float] = []
+        self._guess = [seconds for one in before if (seconds := _trained(one.cost)) is not None][-10:]
+        self._done = 0
+        self._told: set[str] = set()
+        self._drawn = 0
+        self._last = time.monotonic()
+        self._live = sys.stdout.isatty()
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One trial has ended."""
+        self._done += 1
+        if outcome.state == "ran" and "seconds" in outcome.cost:
+            self._seconds.append(float(outcome.cost["seconds"]))
+        name = paint(outcome.trial.name, "bold", sys.stdout)
+        state = paint(outcome.state, COLOURS[outcome.state], sys.stdout)
+        figure = outcome.metrics.get("validation", {}).get(self._metric)
+        words = [f"{name}  {state}"]
+        words += [f"{outcome.cost['seconds']:.0f} s"] if outcome.state == "ran" else []
+        words += [f"validation {figure:.4f}"] if isinstance(figure, int | float) else []
+        words += [f"as {outcome.name}"] if outcome.name and outcome.name != outcome.trial.name else []
+        self._clear()
+        say("  ".join(words))
+        if outcome.error:
+            say(f"  {outcome.error}")
+            say(f"  log {short(outcome.log)}")
+
+    def tick(self, running: list[Running]) -> None:
+        """How what is at work gets on."""
+        for one in running:
+            if one.trial.name not in self._told and one.log.exists():
+                self._told.add(one.trial.name)
+                self._clear()
+                say(f"{one.trial.name}  started  {paint('log ' + short(one.log), 'dim', sys.stdout)}")
+        now = time.monotonic()
+        if now - self._last < (REDRAW if self._live else QUIET):
+            return
+        self._last = now
+        if not self._live:
+            say(self._status(running, now))
+            return
+        width = _width() - 1
+        lines = [f"  {one.trial.name}  {_last_line(one.log)}"[:width] for one in running[:8]]
+        self._clear()
+        lines.append(paint(self._status(running, now)[:width], "cyan", sys.stdout))
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        self._drawn = len(lines)
+
+    def note(self, text: str) -> None:
+        """Something about the fan-out itself."""
+        self._clear()
+        say(paint(text, "yellow", sys.stdout))
+
+    def close(self) -> None:
+        """Take the moving lines away."""
+        self._clear()
+
+    def _status(self, running: list[Running], now: float) -> str:
+        of = f" of {self._total}" if self._total is not None else ""
+        left = self._left(running, now)
+        clock = f", about {_clock(left)} left" if left is not None else ""
+        return f"{self._done}{of} done, {len(running)} at work{clock}"
+
+    def _left(self, running: list[Running], now: float) -> float | None:
+        known = self._seconds or self._guess
+        if not known or self._total is None or not running:
+            return None
+        each = sum(known) / len(known)
+        waiting = self._total - self._done - len(running)
+        rest = [max(0.0, each - (now - one.since)) for one in running]
+        return max([(sum(rest) + waiting * each) / len(running), *rest])
+
+    def _clear(self) -> None:
+        if self._drawn:
+            sys.stdout.write(f"\x1b[{self._drawn}A\x1b[J")
+            self._drawn = 0
+
+
+def say(text: str) -> None:
+    """One line on stdout, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def short(path: Path) -> str:
+    """``path`` from the current folder where it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _trained(cost: dict[str, object]) -> float | None:
+    """Seconds of a trial in which every stage ran or a long one did: others say nothing of the next."""
+    stages = cost.get("stages")
+    seconds = cost.get("seconds")
+    if not isinstance(stages, dict) or not isinstance(seconds, int | float):
+        return None
+    return float(seconds) if any(stage.get("verdict") == "ran" for stage in stages.values()) else None
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 400))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return "waits for a free place"
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    return lines[-1] if lines else "starts"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _width() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except OSError:
+        return 80

@@ -1,0 +1,35 @@
+"""`hone try`, `repeat`, `adopt` and `gc` from end to end on the toy pipeline."""
+
+import json
+import sys
+from typing import Any
+
+
+def test_repeat_and_gc_end_to_end(project: Any) -> None:
+    body = (
+        "from hone.repeat import repeat; import sys; sys.exit(repeat({}, {{}}, 'entity_f1', 'local', None, None, {}))"
+    )
+    said = json.loads(project.call(sys.executable, "-c", body.format(2, True)))
+    assert said["seeds"] == [1, 2] and said["best"]["seed"] == 2
+    more = project.call(sys.executable, "-c", body.format(3, False))
+    assert "repeat-seed-1  known  validation 0.5100" in more and "repeat-seed-3  ran" in more
+    assert "entity_f1 over the seeds 1, 2, 3" in more
+    assert len(project.notes("start", "train")) == 2  # that of seed 1 is in the run-cache already
+    body = "from hone.gc import gc; gc({}, 'entity_f1', {})"
+    planned = json.loads(project.call(sys.executable, "-c", body.format(True, True)))
+    assert planned["kept"] == ["repeat-seed-3", "repeat-seed-2"] and planned["bytes"] == 0  # a branch needs seed 1
+
+
+def test_try_says_whether_it_held_and_adopt_takes_over(project: Any) -> None:
+    body = (
+        "from hone.try_ import try_; "
+        "try_('faster is better', {{'train.rate': {}}}, 5.0, None, 'entity_f1', 'local', None, None)"
+    )
+    said = project.call(sys.executable, "-c", body.format(0.6))
+    assert "entity_f1   validation 0.5100 -> 0.6100   +10.00 points" in said
+    assert "+5.00 points or more: held, on one seed" in said and "hone adopt rate-0.6" in said
+    assert ".dvc/tmp/hone/logs/try/rate-0.6.log" in said
+    assert "not held" in project.call(sys.executable, "-c", body.format(0.52))
+    said = project.call(sys.executable, "-c", "from hone.adopt import adopt; adopt('rate-0.6')")
+    assert said.startswith("train.rate  0.5 -> 0.6\nouts are back from the cache; nothing to run\n")
+    assert "git add params.yaml dvc.lock data/metrics.validation.json data/metrics.test.json" in said
