@@ -120,7 +120,8 @@ def test_the_model_loads_in_transformers_and_predicts(project: Path) -> None:
     found = pipeline("token-classification", model="data/model", device="cpu")("Graz is calm .")
     assert all(item["entity"][:2] in ("B-", "I-") for item in found)
     text = "Angela Merkel visited Toyota in Nagoya."
-    (answer,) = predict.predict(settings, Path("data/model"), [text])
+    temperature = predict.read_temperature(Path("data/calibration.json"), Path("data/model"))
+    (answer,) = predict.predict(settings, Path("data/model"), [text], temperature)
     assert answer["text"] == text
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "hone", "predict", text]

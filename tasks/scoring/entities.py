@@ -101,8 +101,9 @@ def count(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     column[[kinds[name] for name in types]] = np.arange(len(types))
     right, _ = spans.same_spans(*strict, words=words)
     table = np.zeros((len(gold), len(types), 3))
-    for place, (side, which) in enumerate(((one, right), (other, slice(None)), (one, slice(None)))):
-        flat = sentence_of[side.start[which]] * len(types) + column[side.kind[which]]
+    everything = [np.ones(len(side.start), np.bool_) for side in strict]
+    for place, (side, which) in enumerate(((one, right), (other, everything[1]), (one, everything[0]))):
+        flat: NDArray[np.int64] = sentence_of[side.start[which]] * len(types) + column[side.kind[which]]
         table[..., place] = np.bincount(flat, minlength=len(gold) * len(types)).reshape(len(gold), len(types))
 
     pairs = spans.align(one, other, words=words)

@@ -68,11 +68,11 @@ def resample(counts: Floats, groups: NDArray[np.int64], *, resamples: int = RESA
         return result
     result = np.empty((resamples, sums.shape[1]))
     for start in range(0, resamples, CHUNK):
-        rows = result[start : start + CHUNK]
-        weights = np.empty((len(rows), count))
+        part = result[start : start + CHUNK]
+        weights = np.empty((len(part), count))
         for weight in weights:
             weight[:] = np.bincount(generator.integers(count, size=count, dtype=np.int32), minlength=count)
-        np.matmul(weights, sums, out=rows)
+        np.matmul(weights, sums, out=part)
     return result
 
 
