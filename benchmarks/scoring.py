@@ -31,7 +31,7 @@ def fastest(work: Callable[[], Any], rounds: int) -> float:
 
 
 def measure(count: int, types: int, wrong: float, rounds: int) -> dict[str, float]:
-    """Words per second of all scores; seconds of the intervals of all headlines and types, and of the headline."""
+    """Words per second of all scores; seconds of the intervals of all figures, and of the headline alone."""
     gold, predicted = sentences(count, types, wrong)
     words = sum(map(len, gold))
     counted = entities.count(gold, predicted)

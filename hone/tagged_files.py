@@ -99,8 +99,8 @@ def check_same(gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> None:
     for one, other in zip(gold, predicted, strict=False):
         if len(one.tags) != len(other.tags):
             raise UserError(
-                f"{other.place}: {len(other.tags)} words, but {one.place} has {len(one.tags)}; both files must hold "
-                "the same sentences in the same order (does one cut long sentences?)"
+                f"{other.place}: {len(other.tags)} words, but {one.place} has {len(one.tags)}; both files must "
+                "hold the same sentences in the same order (does one cut long sentences?)"
             )
         if one.words is not None and other.words is not None and one.words != other.words:
             number = next(n for n, pair in enumerate(zip(one.words, other.words, strict=True)) if pair[0] != pair[1])

@@ -101,9 +101,9 @@ def count(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     column[[kinds[name] for name in types]] = np.arange(len(types))
     right, _ = spans.same_spans(*strict, words=words)
     table = np.zeros((len(gold), len(types), 3))
-    everything = [np.ones(len(side.start), np.bool_) for side in strict]
-    for place, (side, which) in enumerate(((one, right), (other, everything[1]), (one, everything[0]))):
-        flat: NDArray[np.int64] = sentence_of[side.start[which]] * len(types) + column[side.kind[which]]
+    correct = Spans(one.start[right], one.end[right], one.kind[right])
+    for place, side in enumerate((correct, other, one)):
+        flat = sentence_of[side.start] * len(types) + column[side.kind]
         table[..., place] = np.bincount(flat, minlength=len(gold) * len(types)).reshape(len(gold), len(types))
 
     pairs = spans.align(one, other, words=words)
@@ -113,10 +113,10 @@ def count(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     spurious = by_sentence(other) - by_sentence(other, pairs[1])
     none = np.zeros(len(gold))
     schemata = {}
-    for name, correct in zip(SCHEMATA, (edges & typed, edges, edges, typed), strict=True):
-        good, bad = by_sentence(one, pairs[0][correct]), by_sentence(one, pairs[0][~correct])
+    for name, good in zip(SCHEMATA, (edges & typed, edges, edges, typed), strict=True):
+        fits, bad = by_sentence(one, pairs[0][good]), by_sentence(one, pairs[0][~good])
         middle = (none, bad) if name == "partial" else (bad, none)
-        schemata[name] = np.stack([good, *middle, missed, spurious], 1)
+        schemata[name] = np.stack([fits, *middle, missed, spurious], 1)
     return Counts(types, table.reshape(len(gold), 3 * len(types)), lenient, schemata, words)
 
 

@@ -59,8 +59,8 @@ def resample(counts: Floats, groups: NDArray[np.int64], *, resamples: int = RESA
         return np.zeros((resamples, counts.shape[1]))
     sums = np.stack([np.bincount(groups, column) for column in counts.T], 1)
     sums = sums[np.bincount(groups, minlength=len(sums)) > 0]
-    rows = np.ascontiguousarray(sums + 0.0).view(np.dtype((np.void, sums.itemsize * sums.shape[1])))[:, 0]
-    _, places, often = np.unique(rows, return_index=True, return_counts=True)
+    as_bytes = np.ascontiguousarray(sums).view(np.dtype((np.void, sums.itemsize * sums.shape[1])))[:, 0]
+    _, places, often = np.unique(as_bytes, return_index=True, return_counts=True)
     generator, count = np.random.default_rng(seed), len(sums)
     if len(places) * FASTER < count:
         draws = generator.multinomial(count, often / count, size=resamples)

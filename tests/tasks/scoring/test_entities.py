@@ -55,7 +55,7 @@ def near(value: float) -> Any:
     return pytest.approx(value, abs=1e-6)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=700)
 @given(pairs_of(IOB))
 def test_strict_micro_macro_and_types_equal_seqeval(sentences: list[list[tuple[str, str]]]) -> None:
     gold, predicted = sides(sentences)
@@ -76,7 +76,7 @@ def test_strict_micro_macro_and_types_equal_seqeval(sentences: list[list[tuple[s
         assert (mine["recall"], mine["support"]) == (near(row["recall"]), row["support"])
 
 
-@settings(max_examples=1000)
+@settings(max_examples=700)
 @given(pairs_of(ANY))
 def test_lenient_equals_seqeval(sentences: list[list[tuple[str, str]]]) -> None:
     gold, predicted = sides(sentences)

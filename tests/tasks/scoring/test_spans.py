@@ -33,14 +33,14 @@ def found(sequences: list[list[str]], mode: Mode) -> set[tuple[int, int, int, st
     return {(s, b, e, names[k]) for s, b, e, k in rows}
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1000)
 @given(texts(IOB))
 def test_strict_equals_seqeval(sequences: list[list[str]]) -> None:
     reference = itertools.chain(*Entities(sequences, IOB2).entities)
     assert found(sequences, "strict") == {(one.sent_id, one.start, one.end, one.tag) for one in reference}
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1000)
 @given(texts(ANY))
 def test_lenient_equals_seqeval(sequences: list[list[str]]) -> None:
     expected = set()
