@@ -121,6 +121,7 @@ def test_the_model_loads_in_transformers_and_predicts(project: Path) -> None:
     assert all(item["entity"][:2] in ("B-", "I-") for item in found)
     text = "Angela Merkel visited Toyota in Nagoya."
     temperature = predict.read_temperature(Path("data/calibration.json"), Path("data/model"))
+    assert temperature != 1.0
     (answer,) = predict.predict(settings, Path("data/model"), [text], temperature)
     assert answer["text"] == text
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
@@ -129,6 +130,20 @@ def test_the_model_loads_in_transformers_and_predicts(project: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
     assert done.stdout == mark(text, answer["found"], {}) + "\n"
+
+
+def test_a_temperature_of_another_model_or_none_is_not_used(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, file = Path("model"), Path("calibration.json")
+    assert predict.read_temperature(file, model) == 1.0  # without a model, of which predict itself speaks
+    model.mkdir()
+    (model / "hone.json").write_text("{}")
+    assert predict.read_temperature(file, model) == 1.0
+    assert "calibration.json: no such file, so confidences are the model's own" in capsys.readouterr().err
+    file.write_text(json.dumps({"model": content_hash(model), "temperature": 2.5}))
+    assert predict.read_temperature(file, model) == 2.5
+    (model / "hone.json").write_text('{"trained": "again"}')
+    assert predict.read_temperature(file, model) == 1.0
+    assert "calibration.json: of another model" in capsys.readouterr().err
 
 
 def test_predict_without_a_model_says_how_to_get_one(project: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tasks.records import Prediction
 
@@ -67,12 +68,13 @@ def resample(counts: Floats, groups: NDArray[np.int64], *, resamples: int = RESA
         result: Floats = draws.astype(np.float64) @ sums[places]
         return result
     result = np.empty((resamples, sums.shape[1]))
-    for start in range(0, resamples, CHUNK):
-        part = result[start : start + CHUNK]
-        weights = np.empty((len(part), count))
-        for weight in weights:
-            weight[:] = np.bincount(generator.integers(count, size=count, dtype=np.int32), minlength=count)
-        np.matmul(weights, sums, out=part)
+    with threadpool_limits(1, user_api="blas"):  # on busy cores a second thread made this ten times slower
+        for start in range(0, resamples, CHUNK):
+            rows = result[start : start + CHUNK]
+            weights = np.empty((len(rows), count))
+            for weight in weights:
+                weight[:] = np.bincount(generator.integers(count, size=count, dtype=np.int32), minlength=count)
+            np.matmul(weights, sums, out=rows)
     return result
 
 
