@@ -26,6 +26,7 @@ from benchmarks.trainer import entity_f1
 # Values of finetune with which hone does what the plain Trainer does; it has no others.
 NEUTRAL: dict[str, Any] = {
     "micro_batch_size": 0,
+    "processes": 1,
     "optimizer": "adamw",
     "schedule": "linear",
     "features": "last",
