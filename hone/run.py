@@ -22,6 +22,7 @@ from tasks.errors import UserError
 from tasks.params import read_yaml
 
 COLOURS = {Verdict.RAN: "green", Verdict.RESTORED: "cyan", Verdict.UNCHANGED: "dim"}
+PARAMS = Path("params.yaml")
 QUIET = 30.0  # seconds between two lines of progress where no terminal redraws them
 
 
@@ -167,11 +168,25 @@ def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -
     report = report_file(everything, "report.html")
     if report:
         lines.append(("report", str(report)))
+    lines += _goal(everything, metrics.get("validation"))
     lines += [("try next" if index == 0 else "", text) for index, text in enumerate(_ideas(everything))]
     _say("")
     for name, text in lines:
         _say(f"{paint(f'{name:<16}', 'bold', sys.stdout)}  {text}")
     _work_on_next(everything)
+
+
+def _goal(everything: list[Stage], metrics: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """How far it is to the goal of params.yaml, if there is one."""
+    block = read_yaml(PARAMS).get("goal") if PARAMS.exists() else None
+    path = out_file(everything, "focus.json")
+    if not isinstance(block, dict) or metrics is None or path is None:
+        return []
+    from tasks.params import Goal, check
+    from tasks.scoring import goal
+
+    found = json.loads(path.read_bytes())
+    return goal.words(check(Goal, block, PARAMS, "goal."), metrics, found, found["headline"]["name"])
 
 
 def _work_on_next(everything: list[Stage]) -> None:
@@ -190,7 +205,7 @@ def _work_on_next(everything: list[Stage]) -> None:
 
 
 def _ideas(everything: list[Stage]) -> list[str]:
-    params = read_yaml(Path("params.yaml")) if Path("params.yaml").exists() else {}
+    params = read_yaml(PARAMS) if PARAMS.exists() else {}
     finetune = params.get("finetune")
     rate = finetune.get("learning_rate") if isinstance(finetune, dict) else None
     ideas = []

@@ -10,7 +10,7 @@ from tasks.errors import UserError
 from tasks.models import content_hash
 from tasks.predictor import Predictor
 from tasks.progress import progress
-from tasks.scoring import calibration
+from tasks.scoring import calibration, goal
 from tasks.scoring.analysis import analyse
 from tasks.scoring.confusion import confusion, write_confusion
 from tasks.scoring.focus_table import table
@@ -87,11 +87,14 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
             records.write_json(out / "focus.json", findings.focus)
             records.write_lines(out / "mistakes.validation.jsonl", findings.mistakes)
             records.write_lines(out / "suspects.jsonl", findings.suspects)
+            to_go = goal.words(settings.goal, scores, findings.focus, scorer.HEADLINE.name)
         say(f"{split}: strict entity F1 {scores[adapter.headline]:.4f} on {total} examples with {gold} gold items")
     records.write_json(out / "token_table.json", tables)
     if not os.environ.get("HONE_STARTER"):  # hone run shows it at the very end
         for line in table(findings.focus):
             say(f"  {line}")
+        for head, text in to_go:
+            say(f"{head}: {text}")
     return {"machine": machine.description}
 
 

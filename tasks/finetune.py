@@ -24,6 +24,7 @@ from tasks.lora import Lora
 from tasks.plain_engine import PlainEngine
 from tasks.scoring.selection import entity_f1
 from tasks.stage import argument_parser, run_stage, say, settle, watch_starters
+from tasks.train_share import share_of_train
 
 PIPELINE = Path("dvc.yaml")
 
@@ -94,9 +95,13 @@ def finetune(
 
     labels = records.read_json(prepared / "labels.json")
     own = params.check(adapter.options, settings.options, Path("params.yaml"), prefix=f"{settings.task}.")
+    whole = list(records.read_examples(prepared / "train.jsonl"))
+    chosen = share_of_train(whole, options.train_share, settings.seed)
+    if options.train_share < 1:
+        say(f"finetune.train_share: {options.train_share:g}: {len(chosen)} of {len(whole)} examples of train")
     train, validation = (
-        list(adapter.surround(records.read_examples(prepared / f"{split}.jsonl"), own, options.max_length))
-        for split in ("train", "validation")
+        list(adapter.surround(examples, own, options.max_length))
+        for examples in (chosen, records.read_examples(prepared / "validation.jsonl"))
     )
     if getattr(own, "context", "none") == "document" and not any(example.document for example in train):
         say(f"{settings.task}.context: document has no effect: no document is known in train")

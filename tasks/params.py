@@ -4,7 +4,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from tasks.errors import UserError
 
@@ -66,6 +66,7 @@ class Finetune(Section):
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     patience: Natural
     minimum_gain: Fraction
+    train_share: Annotated[float, Field(gt=0, le=1)]
     max_steps: Natural
     max_minutes: Annotated[float, Field(ge=0)]
 
@@ -106,6 +107,57 @@ class Gate(Section):
     slices: dict[str, Fraction]
 
 
+class Goal(Section):
+    metric: str
+    value: Annotated[float, Field(ge=0)]
+    slice: str
+    budget_hours: Annotated[float, Field(ge=0)]
+
+
+class Range(Section):
+    param: str
+    low: int | float
+    high: int | float
+    scale: Literal["linear", "log"]
+
+
+class Choices(Section):
+    param: str
+    choices: Annotated[list[Any], Field(min_length=2)]
+
+
+Dimension = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
+    Discriminator(lambda value: "choices" if isinstance(value, Choices) or "choices" in dict(value) else "range"),
+]
+
+
+class Sweep(Section):
+    space: Annotated[list[Dimension], Field(min_length=1)]
+    trials: Positive
+    hours: Annotated[float, Field(ge=0)]
+    random_share: Fraction
+    pruner: Literal["none", "median", "hyperband"]
+    prune_after: Positive
+    confirm_seeds: Natural
+    storage: str
+
+
+class Choice(Section):
+    param: str
+    off: Any
+
+
+class Ablate(Section):
+    seeds: Positive
+    choices: Annotated[list[Choice], Field(min_length=1)]
+
+
+class Curve(Section):
+    shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=4)]
+    seeds: Positive
+
+
 class Params(Section):
     """All of params.yaml. ``options`` is the block of the active adapter, whose type only the adapter knows."""
 
@@ -122,6 +174,10 @@ class Params(Section):
     diff: Diff
     gate: Gate
     keep_models: Natural
+    goal: Goal
+    sweep: Sweep
+    ablate: Ablate
+    curve: Curve
     options: dict[str, Any]
 
 
@@ -156,6 +212,7 @@ def checked(values: dict[str, Any], path: Path) -> Params:
         values["options"] = blocks[task]
     params = check(Params, values, path)
     refuse_senseless(params.finetune, path)
+    refuse_senseless_loop(params, path)
     return params
 
 
@@ -206,6 +263,22 @@ def refuse_senseless(finetune: Finetune, path: Path) -> None:
     for holds, problem in rules:
         if holds:
             raise UserError(f"{path}: {problem}")
+
+
+def refuse_senseless_loop(params: Params, path: Path) -> None:
+    """The same for goal and curve.
+
+    Raises:
+        UserError: names the key and the remedy.
+    """
+    goal, shares = params.goal, params.curve.shares
+    if goal.slice and goal.metric != "headline":
+        raise UserError(
+            f"{path}: goal.slice: {goal.slice!r} is judged by the headline, and goal.metric: {goal.metric} is another; "
+            "write metric: headline, or an empty slice"
+        )
+    if sorted(set(shares)) != shares:
+        raise UserError(f"{path}: curve.shares: {shares} do not rise; write each once, the smallest first")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

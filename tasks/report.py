@@ -9,6 +9,7 @@ from tasks.reporting.gather import gather
 from tasks.reporting.html import html
 from tasks.reporting.markdown import markdown
 from tasks.reporting.model_card import fingerprints, model_card
+from tasks.scoring.goal import HEADLINE
 from tasks.stage import argument_parser, run_stage, say
 
 
@@ -34,7 +35,10 @@ def report(settings: params.Params, raw: Path, data: Path, folder: Path) -> dict
     Raises:
         UserError: a file is missing, broken, or does not belong to the others.
     """
-    gathered = gather(data, settings, adapters.find(settings.task))
+    adapter, goal = adapters.find(settings.task), settings.goal
+    metric = adapter.headline if goal.metric == HEADLINE else goal.metric
+    # The goal of a slice is no figure of the metrics; hone run tells how far it is.
+    gathered = gather(data, settings, adapter, (metric, goal.value) if goal.value and not goal.slice else None)
     hashes = fingerprints(settings, data / "prepared")
     pages = {
         "report.md": markdown(gathered),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flows.dag import Stage
 from hone import run as command
 
 
@@ -174,3 +175,22 @@ def test_the_idea_halves_the_learning_rate(tmp_path: Path, monkeypatch: pytest.M
     assert command._ideas([]) == ["change one value in params.yaml, then hone run"]
     (tmp_path / "params.yaml").write_text(json.dumps({"finetune": {"learning_rate": 3e-4}}))
     assert command._ideas([]) == ["dvc exp run -S finetune.learning_rate=0.00015, then dvc metrics diff"]
+
+
+def test_a_run_ends_with_the_distance_to_the_goal(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    headline = {"name": "entity_f1", "value": 0.6, "split": "validation"}
+    missed = {"dimension": "kind", "name": "missed", "errors": 3, "figure": None, "figure_if_right": 0.9, "gain": 0.3}
+    Path("data/focus.json").write_text(json.dumps({"headline": headline, "entries": [missed]}))
+    stage = Stage("evaluate", "", (), ("data/focus.json",), (), (), ())
+    goal = "goal: {metric: headline, value: 0.7, slice: '', budget_hours: 0}\n"
+    Path("params.yaml").write_text(goal)
+    lines = command._goal([stage], {"entity_f1": 0.6})
+    assert lines == [
+        ("goal", "entity_f1 0.6000 of 0.7000, 0.1000 to go"),
+        ("shortest way", "kind: missed, 3 errors, +0.3000 if these were right"),
+    ]
+    assert command._goal([stage], None) == []
+    Path("params.yaml").write_text("seed: 1\n")  # a pipeline of another make
+    assert command._goal([stage], {"entity_f1": 0.6}) == []

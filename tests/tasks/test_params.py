@@ -47,6 +47,16 @@ def test_numbers_are_read_as_dvc_reads_them(edited: Any) -> None:
         ("seed: 1", "seed: [1", r"params.yaml:\d+: not YAML"),
         ("dataset: hone-ner", "", r"dataset: missing"),
         ("train: [train.conll]", "train: []", r"splits\.train: \[\] .*at least 1 item"),
+        ("train_share: 1.0", "train_share: 0", r"finetune\.train_share: 0 should be greater than 0"),
+        ("high: 1.0e-3, scale: log", "high: 1.0e-3, scale: cubic", r"sweep\.space\.0\.range\.scale: 'cubic'"),
+        ("low: 1.0e-4, high: 1.0e-3", "low: 1.0e-4", r"sweep\.space\.0\.range\.high: missing"),
+        ("choices: [linear, mlp, crf]", "choices: [linear]", r"sweep\.space\.5\.choices\.choices: .*at least 2"),
+        (
+            "{param: finetune.features, choices:",
+            "{parm: finetune.features, choices:",
+            r"space\.4\.choices\.parm: unknown",
+        ),
+        ("off: 0.0}", "of: 0.0}", r"ablate\.choices\.0\.off: missing"),
         ("\ntoken_classification:", "\ntoken_clasification:", r"the block 'token_classification:' .* missing"),
     ],
 )
@@ -82,6 +92,14 @@ def test_a_mistake_is_named_with_its_key(edited: Any, old: str, new: str, messag
         (
             {"minimum_gain: 0.0": "minimum_gain: 0.1"},
             r"minimum_gain: 0\.1 has no effect with finetune\.patience: 0",
+        ),
+        (
+            {"metric: headline": "metric: per_type.ORG.f1", 'slice: "" ': 'slice: "type: ORG" '},
+            r"goal\.slice: 'type: ORG' is judged by the headline, and goal\.metric: per_type\.ORG\.f1",
+        ),
+        (
+            {"[0.125, 0.25, 0.5, 1.0]": "[0.125, 0.5, 0.25, 1.0]"},
+            r"curve\.shares: \[0\.125, 0\.5, 0\.25, 1\.0\] do not rise",
         ),
         (
             {"patience: 0": "patience: 8"},
