@@ -58,7 +58,8 @@ def adopt(found: Recorded) -> Adopted:
     snapshot = take()
     inputs = Inputs.of(snapshot)
     theirs = Inputs.of(replace(snapshot, tree=f"{found.rev}^{{tree}}"))
-    overrides = difference(inputs.values, theirs.values)
+    apart = difference(inputs.values, theirs.values)
+    overrides = {key: value for key, value in apart.items() if _decides(inputs, key, value)}
     if inputs.key(overrides) != theirs.key({}):
         _refuse_other(found, snapshot)
     old = leaves(inputs.values)
@@ -80,6 +81,14 @@ def adopt(found: Recorded) -> Adopted:
                 _replace(path, content)
         raise
     return Adopted({key: (old[key], value) for key, value in overrides.items()}, lost)
+
+
+def _decides(inputs: Inputs, key: str, value: Any) -> bool:
+    """Whether any stage depends on that key; goal, space of a search and the like are the user's, not the trial's."""
+    try:
+        return inputs.key({key: value}) != inputs.key({})
+    except UserError:  # data of another name that is not here
+        return True
 
 
 def _restore(outs: list[str]) -> list[str]:

@@ -39,6 +39,8 @@ def run_in_prefect(
     Raises:
         UserError: the package for ``on`` is missing, or nothing answers at ``address``.
     """
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.trials import carried
@@ -56,7 +58,11 @@ def run_in_prefect(
             loop(submit, _ray_places(threads) if on == "ray" else reached)
 
         carried.BODY.append(body)
-        fan_out.with_options(task_runner=runner, flow_run_name=group)()
+        try:
+            fan_out.with_options(task_runner=runner, flow_run_name=group)()
+        finally:
+            EventsWorker.drain_all(timeout=5)  # before a temporary server goes
+            APILogHandler().flush()
 
 
 def _answer(result: Callable[[], Any]) -> dict[str, Any]:

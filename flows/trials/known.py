@@ -12,14 +12,15 @@ from flows.trials.overrides import changed
 from flows.trials.snapshot import Snapshot
 from tasks.errors import UserError
 
-FORM = "1"  # of the key; another one when it is computed otherwise
+FORM = "2"  # of the key; another one when it is computed otherwise
 
 
 class Inputs:
     """What a snapshot holds for the stages of dvc.yaml, read once for any number of trials.
 
     Data and code count by Git's ids of what is in the snapshot, data under DVC by that of its ``.dvc`` file. Params
-    count where a stage declares them. What another stage makes does not count: it follows from that stage's inputs.
+    count where a stage declares them. Stages that no metrics depend on do not count, nor does what another stage makes:
+    it follows from that stage's inputs.
     """
 
     def __init__(self, root_values: dict[str, Any], pipeline: dict[str, Any], ids: dict[str, str]) -> None:
@@ -49,7 +50,7 @@ class Inputs:
         """
         values = changed(self.values, overrides)
         names = {**values, **{k: v for entry in self._vars if isinstance(entry, dict) for k, v in entry.items()}}
-        stages = {name: _filled(block, names, name) for name, block in self._stages.items()}
+        stages = _deciding({name: _filled(block, names, name) for name, block in self._stages.items()})
         outs = [path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots"))]
         inputs = {
             "form": FORM,
@@ -112,6 +113,20 @@ class Inputs:
                     for part in filter(None, str(key).split(".")):
                         inner = inner.get(part) if isinstance(inner, dict) else None
                     yield f"{file}:{key}", inner
+
+
+def _deciding(stages: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The stages with metrics and all that they read from; what only shows results (a report) makes no other trial."""
+    wanted = [name for name, block in stages.items() if block.get("metrics")]
+    if not wanted:
+        return stages
+    for name in wanted:  # grows meanwhile
+        deps = paths(stages[name], ("deps",))
+        for other, block in stages.items():
+            leaves = paths(block, ("outs", "metrics", "plots"))
+            if other not in wanted and any(overlap(dep, out) for dep in deps for out in leaves):
+                wanted.append(other)
+    return {name: block for name, block in stages.items() if name in wanted}
 
 
 def parsed(content: bytes, name: str) -> dict[str, Any]:

@@ -61,6 +61,15 @@ def test_outs_that_nobody_has_a_copy_of_are_not_overwritten(project: Any) -> Non
     assert project.user_state() == before
 
 
+def test_params_that_decide_no_result_stay_the_users(project: Any) -> None:
+    tried(fast=0.7)
+    text = Path("params.yaml").read_text()
+    assert "keep_models: 2 " in text
+    Path("params.yaml").write_text(text.replace("keep_models: 2 ", "keep_models: 5 "))
+    assert adopt(find("fast")).params == {"train.rate": (0.5, 0.7)}
+    assert "keep_models: 5 " in Path("params.yaml").read_text()
+
+
 def test_only_models_of_weaker_trials_go_and_can_be_made_again(project: Any) -> None:
     tried(a=0.9, b=0.8, c=0.7, d=0.6, e=0.4)
     project.git("branch", "keep-d", project.trials()["d"])
