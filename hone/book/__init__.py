@@ -1,0 +1,1 @@
+"""The ledger: every iteration that Git and DVC remember, what it changed, what it brought, what it cost."""
