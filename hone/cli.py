@@ -369,6 +369,150 @@ def repeat(
         )
 
 
+@app.command(short_help="Search the space in params.yaml.")
+def sweep(
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="In all, earlier calls counted; none: sweep.trials.")
+    ] = None,
+    hours: Annotated[float | None, typer.Option(min=0, help="No trial starts later; 0 sets no limit.")] = None,
+    until_goal: Annotated[
+        bool, typer.Option("--until-goal", help="End when a trial's interval on validation clears the goal.")
+    ] = False,
+    storage: Annotated[str | None, typer.Option(metavar="URL", help="For Optuna; none: sweep.storage.")] = None,
+    on: On = "threads",
+    address: Address = None,
+    git_remote: GitRemote = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the space in params.yaml (sweep:), confirm the winner over fresh seeds, say what mattered.
+
+    After a kill call it again: it goes on where it was. More --trials go on where it ended.
+
+    \b
+    Examples:
+      hone sweep
+      hone sweep --trials 40
+      hone sweep --hours 8 --until-goal
+      hone sweep --storage postgresql+psycopg://me@127.0.0.1/hone --on dask
+    """
+    with _project():
+        from tasks.params import load
+
+        settings = load(PARAMS)
+        changes = {"trials": trials, "hours": hours, "storage": storage}
+        block = settings.sweep.model_copy(update={key: value for key, value in changes.items() if value is not None})
+        from hone.sweep import sweep as body
+
+        raise typer.Exit(
+            body(
+                settings=settings,
+                block=block,
+                until_goal=until_goal,
+                on=on,
+                address=address,
+                git_remote=git_remote,
+                as_json=as_json,
+            )
+        )
+
+
+Seeds = Annotated[int | None, typer.Option(min=1, help="Of each, from that of params.yaml on; none: params.yaml.")]
+
+
+@app.command(short_help="What each choice is worth, by leaving it out.")
+def ablate(
+    seeds: Seeds = None,
+    on: On = "threads",
+    address: Address = None,
+    git_remote: GitRemote = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn off one choice at a time (ablate: in params.yaml), over seeds, and rank what each is worth.
+
+    \b
+    Examples:
+      hone ablate
+      hone ablate --seeds 5
+    """
+    with _project():
+        from tasks.params import load
+
+        settings = load(PARAMS)
+        from hone.ablate import ablate as body
+
+        raise typer.Exit(
+            body(
+                settings=settings,
+                seeds=seeds or settings.ablate.seeds,
+                on=on,
+                address=address,
+                git_remote=git_remote,
+                as_json=as_json,
+            )
+        )
+
+
+@app.command(short_help="What more data would bring.")
+def curve(
+    seeds: Seeds = None,
+    on: On = "threads",
+    address: Address = None,
+    git_remote: GitRemote = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train on growing parts of train (curve: in params.yaml), fit a curve, say what more data would likely bring.
+
+    \b
+    Examples:
+      hone curve
+      hone curve --seeds 5 --json
+    """
+    with _project():
+        from tasks.params import load
+
+        settings = load(PARAMS)
+        from hone.curve import curve as body
+
+        raise typer.Exit(
+            body(
+                settings=settings,
+                seeds=seeds or settings.curve.seeds,
+                on=on,
+                address=address,
+                git_remote=git_remote,
+                as_json=as_json,
+            )
+        )
+
+
+@app.command(short_help="Every iteration, and what was learned.")
+def ledger(
+    lessons: Annotated[
+        bool, typer.Option("--lessons", help="By param: what helped, what did not, what was never certain.")
+    ] = False,
+    last: Annotated[int, typer.Option(min=1, help="Iterations that the terminal shows.")] = 20,
+    trials: Annotated[bool, typer.Option("--trials/--commits", help="With the trials, or the commits alone.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """List every iteration: hypothesis, change, figures, verdict against the best before it, cost, looks at test.
+
+    All of it comes from Git and DVC. The page (Markdown and HTML with the trend) is written each time.
+
+    \b
+    Examples:
+      hone ledger
+      hone ledger --last 100 --commits
+      hone ledger --lessons
+    """
+    with _project():
+        from tasks.params import load
+
+        settings = load(PARAMS)
+        from hone.ledger import ledger as body
+
+        raise typer.Exit(body(settings=settings, lessons=lessons, last=last, trials=trials, as_json=as_json))
+
+
 @app.command(short_help="Take a trial over into params.yaml.")
 def adopt(
     trial: Annotated[str, typer.Argument(metavar="TRIAL", help="Its name, or the beginning of its commit.")],

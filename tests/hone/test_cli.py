@@ -15,7 +15,7 @@ from tasks.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "focus", "score", "diff", "resolve", "predict", "import", "doctor"]
-COMMANDS += ["try", "repeat", "adopt", "gc", "schedule", "server"]
+COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -36,12 +36,15 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def called(monkeypatch):
     """The bodies of the commands replaced: what each was called with, and where."""
+    import hone.ablate
     import hone.adopt
+    import hone.curve
     import hone.diff
     import hone.doctor
     import hone.focus
     import hone.gc
     import hone.importing
+    import hone.ledger
     import hone.predict
     import hone.repeat
     import hone.resolve
@@ -49,6 +52,7 @@ def called(monkeypatch):
     import hone.schedule
     import hone.score
     import hone.server
+    import hone.sweep
     import hone.try_
     import hone.why
 
@@ -67,6 +71,10 @@ def called(monkeypatch):
         (hone.server, "server"),
         (hone.try_, "try_"),
         (hone.repeat, "repeat"),
+        (hone.sweep, "sweep"),
+        (hone.ablate, "ablate"),
+        (hone.curve, "curve"),
+        (hone.ledger, "ledger"),
         (hone.adopt, "adopt"),
         (hone.gc, "gc"),
     ):
@@ -145,6 +153,20 @@ def test_settings_reach_the_bodies_read_as_yaml(project, called):
         ("try_", said | common, project),
         ("repeat", {"seeds": 8, "overrides": {}, "as_json": True} | common, project),
     ]
+
+
+def test_options_of_the_loop_go_before_params(project, called):
+    invoke("sweep", "--trials", "40", "--hours", "0.5", "--until-goal", "--storage", "sqlite:///x.db", "--on", "local")
+    invoke("sweep")
+    invoke("ablate", "--seeds", "5")
+    invoke("curve", "--json")
+    invoke("ledger", "--lessons", "--commits", "--last", "7")
+    (_, first, _), (_, second, _), (_, ablate, _), (_, curve, _), (_, ledger, _) = called
+    assert (first["block"].trials, first["block"].hours, first["block"].storage) == (40, 0.5, "sqlite:///x.db")
+    assert first["until_goal"] and first["on"] == "local"
+    assert second["block"] == second["settings"].sweep and not second["until_goal"]
+    assert ablate["seeds"] == 5 and curve["seeds"] == curve["settings"].curve.seeds and curve["as_json"]
+    assert (ledger["lessons"], ledger["trials"], ledger["last"]) == (True, False, 7)
 
 
 @pytest.mark.parametrize(
