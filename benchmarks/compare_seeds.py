@@ -27,6 +27,7 @@ from benchmarks.trainer import entity_f1
 NEUTRAL: dict[str, Any] = {
     "micro_batch_size": 0,
     "processes": 1,
+    "train_share": 1.0,
     "optimizer": "adamw",
     "schedule": "linear",
     "features": "last",
