@@ -45,9 +45,19 @@ def alone_with(folder: Path, mark: str, say: Callable[[str], None]) -> Iterator[
 def make(root: Path, folder: Path, base: str, tree: str) -> Path:
     """A new worktree in ``folder`` with HEAD at ``base`` and the files of ``tree``; no hook of the user's runs."""
     worktree = folder / f"worktree-{os.getpid()}"
-    git("worktree", "add", "--detach", "--no-checkout", "--quiet", str(worktree), base, cwd=root)
+    with _listing(root):
+        git("worktree", "add", "--detach", "--no-checkout", "--quiet", str(worktree), base, cwd=root)
     git("read-tree", "--reset", "-u", tree, cwd=worktree)
     return worktree
+
+
+@contextmanager
+def _listing(folder: Path) -> Iterator[None]:
+    """Alone with Git's list of worktrees: a prune takes away the entry that an add beside it is still writing."""
+    common = git("rev-parse", "--path-format=absolute", "--git-common-dir", cwd=folder).strip()
+    with (Path(common) / "hone-worktrees.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def share_cache(root: Path, worktree: Path, site: Path) -> None:
@@ -87,7 +97,8 @@ def empty(folder: Path) -> None:
         else:
             path.unlink(missing_ok=True)
     with suppress(GitFailed):
-        git("worktree", "prune", "--expire=now", cwd=folder)
+        with _listing(folder):
+            git("worktree", "prune", "--expire=now", cwd=folder)
 
 
 def sweep(root: Path) -> int:
