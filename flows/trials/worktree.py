@@ -55,9 +55,12 @@ def make(root: Path, folder: Path, base: str, tree: str) -> Path:
 def _listing(folder: Path) -> Iterator[None]:
     """Alone with Git's list of worktrees: a prune takes away the entry that an add beside it is still writing."""
     common = git("rev-parse", "--path-format=absolute", "--git-common-dir", cwd=folder).strip()
-    with (Path(common) / "hone-worktrees.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    descriptor = os.open(common, os.O_RDONLY)  # the folder itself: no file of ours is left in it
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def share_cache(root: Path, worktree: Path, site: Path) -> None:
@@ -96,9 +99,8 @@ def empty(folder: Path) -> None:
             shutil.rmtree(gone, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    with suppress(GitFailed):
-        with _listing(folder):
-            git("worktree", "prune", "--expire=now", cwd=folder)
+    with suppress(GitFailed), _listing(folder):
+        git("worktree", "prune", "--expire=now", cwd=folder)
 
 
 def sweep(root: Path) -> int:
