@@ -114,9 +114,11 @@ def choices(block: list[Choice], values: dict[str, Any]) -> tuple[list[Choice], 
 
 def page_of(ranked: list[Without], idle: list[str], target: str, seeds: int) -> Page:
     """The page of an ablation."""
+    blocks = {one.param.partition(".")[0] for one in ranked}
+    (block,) = blocks if len(blocks) == 1 else ("",)  # where all are of one block its name stands in the heading alone
     rows = [
         [
-            one.param,
+            one.param.removeprefix(f"{block}."),
             value_text(one.value),
             value_text(one.off),
             _worth(one.comparison),
@@ -125,10 +127,10 @@ def page_of(ranked: list[Without], idle: list[str], target: str, seeds: int) -> 
         for one in ranked
     ]
     text = [
-        f"What each choice adds to {target} on validation, with 95 % intervals, over {seeds} seeds with and without "
-        "it; verdicts are adjusted for their number (Holm)."
+        f"What each choice adds to {target} on validation, with 95 % intervals, over "
+        f"{seeds} seed{'s' if seeds > 1 else ''} with and without it; verdicts are adjusted for their number (Holm)."
     ]
-    sections = [Section("", text, ["param", "now", "off", "is worth", "verdict"], rows)]
+    sections = [Section("", text, [block or "param", "now", "off", "is worth", "verdict"], rows)]
     if idle:
         sections.append(Section("", [f"Off already: {', '.join(idle)}."]))
     helps = [one.param for one in ranked if one.comparison is not None and one.comparison.verdict == "better"]
@@ -143,7 +145,7 @@ def _worth(one: Comparison | None) -> str:
 
 def turned(one: Comparison) -> Comparison:
     """The comparison seen from the other side: what is lost without a choice is what it adds."""
-    return replace(one, before=one.after, after=one.before, low=-one.high, high=-one.low)
+    return replace(one, before=one.after, after=one.before, low=0.0 - one.high, high=0.0 - one.low)
 
 
 def _verdict(one: Comparison | None) -> str:

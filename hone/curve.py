@@ -104,8 +104,8 @@ def page_of(
         ticks=[(one.share, f"{one.share:g}") for one in points],
     )
     text = [
-        f"{target} on validation, the mean of {seeds} seeds, with growing parts of train; an inverse power law through "
-        "it, with 95 % intervals from resampled documents and seeds."
+        f"{target} on validation, the mean of {seeds} seed{'s' if seeds > 1 else ''}, with growing parts of train; an "
+        "inverse power law through it, with 95 % intervals from resampled documents and seeds."
     ]
     head = ["share", "measured", "fitted", "95 % interval", "gain over all of train"]
     return Page("Learning curve", [Section("", text, head, rows, [chart]), Section("More data", _said(points, target))])

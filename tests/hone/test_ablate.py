@@ -1,5 +1,6 @@
 """What is turned off, and the ranking that a person sees."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from hone.ablate import Without, choices, page_of, turned
 from hone.loop.page import WIDTH, terminal
+from hone.loop.wording import span
 from tasks.errors import UserError
 from tasks.params import Choice
 from tasks.scoring.paired import Comparison
@@ -53,6 +55,8 @@ def test_worth_is_what_is_lost_without() -> None:
     other = turned(lost)
     assert other.difference == pytest.approx(0.05) and (other.low, other.high) == pytest.approx((0.02, 0.07))
     assert Without("p", 1, 0, None).worth == 0
+    same = turned(replace(comparison(0.0), low=0.0, high=0.0))
+    assert span(same) == "+0.0000 (+0.0000 to +0.0000)"
 
 
 def test_the_ranking_in_words() -> None:
@@ -64,4 +68,5 @@ def test_the_ranking_in_words() -> None:
     said = terminal(page_of(ranked, ["finetune.patience"], "entity_f1", 3))
     assert "+0.0500 (+0.0200 to +0.0700)" in said and "helps" in said and "harms" in said and "unknown" in said
     assert "Off already: finetune.patience." in said and "Better without: finetune.warmup_ratio." in said
+    assert "\n  finetune " in said and "\n  dropout " in said  # the block stands in the heading
     assert max(map(len, said.splitlines())) <= WIDTH
