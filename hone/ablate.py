@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.trials import On, list_trials, run_trials
+from flows.trials import On
 from flows.trials.overrides import leaves, same
 from hone import settings as given
 from hone.loop.compared import compared
@@ -16,7 +16,7 @@ from hone.loop.seeds import over_seeds
 from hone.loop.target import Target
 from hone.loop.wording import span
 from hone.run import signals
-from hone.trial_view import TrialView, say, short
+from hone.trial_view import run_shown, say, short
 from hone.try_ import slug
 from tasks.errors import UserError
 from tasks.params import Choice, Params, read_yaml
@@ -48,13 +48,10 @@ def ablate(settings: Params, seeds: int, on: On, address: str | None, git_remote
     chosen, idle = choices(settings.ablate.choices, values)
     whole: dict[str, dict[str, Any]] = {WHOLE: {}}
     systems = whole | {slug({one.param: one.off}): {one.param: one.off} for one in chosen}
-    view = TrialView(len(systems) * seeds, given.headline(), list_trials())
-    told: dict[str, Any] = {"on_outcome": view.outcome, "on_tick": view.tick, "say": view.note}
-    run = partial(run_trials, on=on, address=address, git_remote=git_remote, **({} if as_json else told))
+    run = partial(run_shown, metric=given.headline(), on=on, address=address, git_remote=git_remote, quiet=as_json)
     with signals(), outs() as store:
         target = Target(settings.task, settings.goal, store)
         outcomes = over_seeds(systems, kind="ablate", group="ablate", first=settings.seed, seeds=seeds, run=run)
-        view.close()
         relevant, resamples = settings.diff.relevant, settings.diff.resamples
         found = {
             one.param: compared(

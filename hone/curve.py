@@ -4,11 +4,10 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from flows.trials import On, list_trials, run_trials
+from flows.trials import On
 from hone import settings as given
 from hone.loop.chart import Chart, Point
 from hone.loop.outs import outs
@@ -17,7 +16,7 @@ from hone.loop.power_law import Floats, Forecast, forecasts, resampled_means
 from hone.loop.seeds import over_seeds
 from hone.loop.target import Target
 from hone.run import signals
-from hone.trial_view import TrialView, say, short
+from hone.trial_view import run_shown, say, short
 from tasks.errors import UserError
 from tasks.params import Params
 
@@ -38,13 +37,10 @@ def curve(settings: Params, seeds: int, on: On, address: str | None, git_remote:
     systems = {f"share-{share:g}": {KEY: share} for share in shares}
     for changes in systems.values():
         given.check(changes)
-    view = TrialView(len(systems) * seeds, given.headline(), list_trials())
-    told: dict[str, Any] = {"on_outcome": view.outcome, "on_tick": view.tick, "say": view.note}
-    run = partial(run_trials, on=on, address=address, git_remote=git_remote, **({} if as_json else told))
+    run = partial(run_shown, metric=given.headline(), on=on, address=address, git_remote=git_remote, quiet=as_json)
     with signals(), outs() as store:
         target = Target(settings.task, settings.goal, store)
         outcomes = over_seeds(systems, kind="curve", group="curve", first=settings.seed, seeds=seeds, run=run)
-        view.close()
         counted = {
             share: [found for one in outcomes[name] if (found := target.counts(one.rev or "")) is not None]
             for share, name in zip(shares, systems, strict=True)

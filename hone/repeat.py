@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from flows.trials import On, Outcome, Trial, list_trials, run_trials
+from flows.trials import On, Outcome, Trial
 from hone.run import signals
 from hone.terminal import paint
-from hone.trial_view import TrialView, say
+from hone.trial_view import run_shown, say
 from tasks.params import read_yaml
 
 PARAMS = Path("params.yaml")
@@ -38,18 +38,8 @@ def repeat(
     trials = [
         Trial(f"{group}-seed-{seed}", {**others, "seed": seed}, "repeat", group) for seed in range(first, first + seeds)
     ]
-    view = TrialView(len(trials), metric, list_trials())
     with signals():
-        outcomes = run_trials(
-            trials,
-            on=on,
-            address=address,
-            git_remote=git_remote,
-            on_outcome=None if as_json else view.outcome,
-            on_tick=None if as_json else view.tick,
-            say=None if as_json else view.note,
-        )
-    view.close()
+        outcomes = run_shown(trials, metric, on=on, address=address, git_remote=git_remote, quiet=as_json)
     found = summary(outcomes, metric)
     if as_json:
         say(json.dumps(found, indent=2, sort_keys=True))

@@ -6,8 +6,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from flows.trials import Outcome, Recorded
+from flows.trials import On, Outcome, Recorded, Trial, list_trials, run_trials
 from flows.trials.fan_out import Running
 from hone.terminal import paint
 
@@ -104,6 +105,18 @@ class TrialView:
         if self._drawn:
             sys.stdout.write(f"\x1b[{self._drawn}A\x1b[J")
             self._drawn = 0
+
+
+def run_shown(
+    trials: Sequence[Trial], metric: str, *, on: On, address: str | None, git_remote: str | None, quiet: bool = False
+) -> list[Outcome]:
+    """`flows.trials.run_trials` with its view on the terminal, none where ``quiet``; each outcome shows ``metric``."""
+    view = TrialView(len(trials), metric, list_trials())
+    told: dict[str, Any] = {"on_outcome": view.outcome, "on_tick": view.tick, "say": view.note}
+    try:
+        return run_trials(trials, on=on, address=address, git_remote=git_remote, **({} if quiet else told))
+    finally:
+        view.close()
 
 
 def say(text: str) -> None:

@@ -11,10 +11,10 @@ from flows.dag import stages
 from flows.dvc import clean
 from flows.freshness import remembered
 from flows.results import metrics_files
-from flows.trials import On, Outcome, Trial, list_trials, run_trials
+from flows.trials import On, Outcome, Trial
 from hone.run import signals
 from hone.terminal import paint
-from hone.trial_view import TrialView, say, short
+from hone.trial_view import run_shown, say, short
 
 
 def try_(
@@ -44,18 +44,8 @@ def try_(
         reason=reason,
         expect=None if expect is None else expect / 100,
     )
-    view = TrialView(1, metric, list_trials())
     with signals():
-        (outcome,) = run_trials(
-            [trial],
-            on=on,
-            address=address,
-            git_remote=git_remote,
-            on_outcome=view.outcome,
-            on_tick=view.tick,
-            say=view.note,
-        )
-    view.close()
+        (outcome,) = run_shown([trial], metric, on=on, address=address, git_remote=git_remote)
     if outcome.state == "failed":
         return 1
     _tell(outcome, metric)
