@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tasks.errors import UserError
@@ -24,38 +24,35 @@ def log_file(root: Path, group: str, name: str) -> Path:
     return root / LOGS / (group or "single") / f"{name}.log"
 
 
-@contextmanager
-def active(root: Path = Path()) -> Iterator[None]:
-    """Hold the project's cache as it is: nothing is removed from it inside this block."""
-    with _opened(root) as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("'hone gc' is at work on the cache; start again when it has ended") from None
-        yield
+def active(root: Path = Path()) -> AbstractContextManager[None]:
+    """Hold the project's cache as it is: nothing is removed from it inside this block.
+
+    Raises:
+        UserError: something is being removed.
+    """
+    return _held(root, fcntl.LOCK_SH, "'hone gc' is at work on the cache; start again when it has ended")
 
 
-@contextmanager
-def inactive(root: Path = Path()) -> Iterator[None]:
+def inactive(root: Path = Path()) -> AbstractContextManager[None]:
     """Keep trials from starting inside this block.
 
     Raises:
         UserError: trials are at work.
     """
-    with _opened(root) as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("trials are at work here and need the cache as it is; wait until they have ended") from None
-        yield
+    words = "trials are at work here and need the cache as it is; wait until they have ended"
+    return _held(root, fcntl.LOCK_EX, words)
 
 
 @contextmanager
-def _opened(root: Path) -> Iterator[int]:
+def _held(root: Path, kind: int, refusal: str) -> Iterator[None]:
     path = root / ACTIVITY
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        yield descriptor
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(refusal) from None
+        yield
     finally:
         os.close(descriptor)
