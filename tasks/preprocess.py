@@ -158,7 +158,7 @@ def survey(
     def rows() -> Iterator[Row]:
         nonlocal total
         for file in files:
-            lines = None if formats[file.name] in ("json", "parquet") else rawfiles.count_lines(file.path)
+            lines = None if formats[file.name] in ("json", "parquet", "part") else rawfiles.count_lines(file.path)
             items = reader(formats[file.name])(file.path, file.name)
             for item in progress(items, lines, f"read {file.name}", position=_line_of):
                 total += 1

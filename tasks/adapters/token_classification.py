@@ -73,6 +73,7 @@ def decode(
     examples: Sequence[Example],
     answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]],
     classes: Sequence[str],
+    options: tagging.TokenClassification,  # noqa: ARG001 the contract's
 ) -> list[Prediction]:
     """The most probable tags that IOB2 allows together; a word that no window answers is O with confidence 0.
 
@@ -132,10 +133,12 @@ adapter = Adapter(
     parse=tagging.parse,
     raw_items=tagging.raw_items,
     items=tagging.items,
+    nouns=("sentences", "entities"),
     classes=tagging.classes,
     surround=surround,
     encode=encode,
     heads=("linear", "mlp", "crf"),
+    objective=lambda _options: "classes",
     model=model,
     head=head,
     decode=decode,

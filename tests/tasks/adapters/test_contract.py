@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import sources
+from tasks import objectives, sources
 from tasks.adapters import Adapter, Encoded, find
 from tasks.errors import Defect
 from tasks.models import load_tokenizer
+from tasks.objectives import END, START
 from tasks.params import check, read_yaml, tasks_available
 from tasks.records import Example, Row
 
@@ -29,8 +30,7 @@ def rows(adapter: Adapter, options: Any, task: str, name: str) -> list[Row]:
 
 def parsed(task: str) -> tuple[Adapter, list[Example], list[str], int]:
     """The adapter, its fixture examples, the classes of its head and the gold items counted in the raw rows."""
-    adapter = find(task)
-    options = check(adapter.options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
+    adapter, options = find(task), settings(task)
     found = rows(adapter, options, task, "train")
     facts = adapter.survey(found, options)
     examples = [adapter.parse(row, options, facts, Counter()) for row in found]
@@ -38,10 +38,26 @@ def parsed(task: str) -> tuple[Adapter, list[Example], list[str], int]:
     return adapter, examples, adapter.classes(labels), sum(adapter.raw_items(row, options, facts) for row in found)
 
 
-def oracle(windows: Sequence[Encoded], classes: Sequence[str]) -> list[tuple[Encoded, Any]]:
-    """Probabilities of a model that knows the gold."""
+def settings(task: str) -> Any:
+    return check(find(task).options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
+
+
+def oracle(task: str, windows: Sequence[Encoded], classes: Sequence[str]) -> list[tuple[Encoded, Any]]:
+    """Answers of a model that knows the gold."""
+    kind = find(task).objective(settings(task))
+    made = objectives.make(kind, len(classes))
     eye = np.eye(len(classes), dtype=np.float32)
-    return [(window, eye[[window.labels[position] for position, _ in window.parts]]) for window in windows]
+    answers: list[tuple[Encoded, Any]] = []
+    for window in windows:
+        labels = [window.labels[place] for place, _ in window.parts[:: made.rows_per_output]]
+        if kind == "spans":
+            rows = np.array([[label & START, label & END] for label in labels], np.float32) * 10
+        elif kind == "label_sets":
+            rows = np.array([[label >> bit & 1 for bit in range(len(classes))] for label in labels], np.float32)
+        else:
+            rows = eye[labels]
+        answers.append((window, rows))
+    return answers
 
 
 def test_adapters_were_found() -> None:
@@ -59,8 +75,7 @@ def test_ten_rows_parse_and_no_gold_is_lost(task: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_one_broken_row_is_refused_by_name_and_the_others_are_not(task: str) -> None:
-    adapter = find(task)
-    options = check(adapter.options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
+    adapter, options = find(task), settings(task)
     found = rows(adapter, options, task, "broken")
     facts = adapter.survey(found, options)
     refused = []
@@ -84,7 +99,7 @@ def test_gold_fed_back_as_prediction_scores_perfect(
     tokenizer = load_tokenizer(str(request.getfixturevalue(folder)), {})
     windows = adapter.encode(examples, tokenizer, classes, window, 4)
     assert (len(windows) > len(examples)) == (window == 16)
-    predictions = adapter.decode(examples, oracle(windows, classes), classes)
+    predictions = adapter.decode(examples, oracle(task, windows, classes), classes, settings(task))
     assert [prediction.predicted for prediction in predictions] == [example.target for example in examples]
     assert all(0 < value <= 1 for prediction in predictions for value in prediction.confidence)
     scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(predictions)
@@ -96,10 +111,10 @@ def test_gold_fed_back_as_prediction_scores_perfect(
 def test_a_wrong_prediction_scores_less(task: str, bert_folder: Path) -> None:
     adapter, examples, classes, _ = parsed(task)
     windows = adapter.encode(examples, load_tokenizer(str(bert_folder), {}), classes, 128, 4)
-    answers = oracle(windows, classes)
+    answers = oracle(task, windows, classes)
     answers[0] = (answers[0][0], np.roll(answers[0][1], 1, axis=1))
     scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(
-        adapter.decode(examples, answers, classes)
+        adapter.decode(examples, answers, classes, settings(task))
     )
     assert 0 < scores[adapter.headline] < 1
 
@@ -113,7 +128,7 @@ def test_examples_can_be_shown_and_raw_text_be_answered(task: str, bert_folder: 
     example = adapter.read(text, "0")
     windows = adapter.encode([example], load_tokenizer(str(bert_folder), {}), classes, 128, 4)
     flat = [(window, np.eye(len(classes), dtype=np.float32)[[1] * len(window.parts)]) for window in windows]
-    (prediction,) = adapter.decode([example], flat, classes)
+    (prediction,) = adapter.decode([example], flat, classes, settings(task))
     for item in adapter.answer(text, example, prediction):
         assert text[item["start"] : item["end"]] == item["text"]
         assert 0 <= item["confidence"] <= 1
