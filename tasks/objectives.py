@@ -22,9 +22,8 @@ from torch.nn import functional
 
 from tasks.adapters import Encoded
 from tasks.class_weights import weight_of
-from tasks.encoding import IGNORED
+from tasks.encoding import END, FIRST, IGNORED, START
 
-START, END, FIRST = 1, 2, 4  # bits of the labels of spans
 TINY = 1e-12  # probability below which a loss on validation counts no further
 
 Answers = Sequence[tuple[Encoded, Any]]

@@ -144,7 +144,8 @@ def preprocess(
     write_json(prepared / "summary.json", findings)
     for split, tally in tallies.items():
         notes = _notes(split, sorted(set(tally.entities) - set(labels)), repeated)
-        say(line(split, tally, split in cut_splits) + notes)
+        said = line(split, tally, split in cut_splits, adapter.wording.examples, adapter.wording.items)
+        say(said + notes)
     return findings
 
 

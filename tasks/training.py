@@ -270,7 +270,7 @@ def _loss(
 def _batches_on(
     machine: Machine, windows: Sequence[Encoded], pad_id: int, objective: Objective
 ) -> Callable[[list[int]], dict[str, Any]]:
-    """How the windows of some indexes become tensors: on a GPU from copies that stay there, where labels are targets."""
+    """How the windows of some indexes become tensors: from copies that stay on a GPU, where labels are targets."""
     if machine.device.type == "cuda" and objective.by_labels:
         return ResidentWindows(windows, pad_id=pad_id, device=machine.device).batch
     return lambda indexes: collate(

@@ -33,12 +33,33 @@ class Encoded:
         parts: the way back: ``(position in input_ids, index of the word)`` for each part that this window answers.
             For words, each index stands at most once over all windows of an example. These sub-words are what the
             head reads, in this order.
+        offsets: characters that each part stands for, (first, after the last), where answers are pieces of a text.
     """
 
     example: int
     input_ids: list[int]
     labels: list[int]
     parts: list[tuple[int, int]]
+    offsets: Sequence[tuple[int, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a person reads of a task; keys in files are the same for every task.
+
+    Attributes:
+        example, examples: what an example is called, e.g. sentence, sentences.
+        item, items: what a gold item is called, e.g. entity, entities.
+        headline: the headline in words, e.g. strict entity F1.
+        rule: when an answer counts as right, in a sentence or two.
+    """
+
+    example: str
+    examples: str
+    item: str
+    items: str
+    headline: str
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +76,7 @@ class Adapter:
         raw_items: ``(row, options, facts) -> int``: gold items in the raw row, counted on another way than parse, so
             that the two can be compared. Never raises.
         items: ``(target) -> Counter``: gold items of a target by label, e.g. entities by type.
-        nouns: what a person calls examples and gold items, in the plural.
+        wording: how the task is spoken of.
         classes: ``(labels) -> list``: names of the head's outputs in order, from the sorted labels of train.
         surround: ``(examples, options, max_length) -> examples``: each with what its neighbours give to its inputs, in
             order, bounded in memory; ``max_length`` bounds what can be of use. Comes before encode.
@@ -84,7 +105,7 @@ class Adapter:
     parse: Callable[[Row, Any, dict[str, Any], Counter[str]], Example]
     raw_items: Callable[[Row, Any, dict[str, Any]], int]
     items: Callable[[Any], Counter[str]]
-    nouns: tuple[str, str]
+    wording: Wording
     classes: Callable[[Sequence[str]], list[str]]
     surround: Callable[[Iterable[Example], Any, int], Iterator[Example]]
     encode: Callable[[Sequence[Example], "PreTrainedTokenizerFast", Sequence[str], int, int], list[Encoded]]

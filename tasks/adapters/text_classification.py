@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks import sources
-from tasks.adapters import Adapter, Encoded
+from tasks.adapters import Adapter, Encoded, Wording
 from tasks.encoding import IGNORED
 from tasks.errors import Defect
 from tasks.params import Fraction, Section
@@ -166,10 +166,13 @@ def decode(
         if options.labels == "many":
             chosen = [index for index, value in enumerate(row) if value >= options.threshold]
             sure = [row[index] for index in chosen] or [1 - max(row)]
-            found.append(Prediction(example.id, example.target, [classes[index] for index in chosen], sure))
+            names = [classes[index] for index in chosen]
+            found.append(Prediction(example.id, example.target, names, sure, example.document))
         else:
-            best = max(range(len(classes)), key=row.__getitem__)
-            found.append(Prediction(example.id, example.target, classes[best], [row[best]]))
+            best, *others = sorted(range(len(classes)), key=row.__getitem__, reverse=True)[:2]
+            names, sure = [classes[index] for index in others], [row[index] for index in others]
+            given = (classes[best], [row[best]], example.document, names, sure)
+            found.append(Prediction(example.id, example.target, *given))
     return found
 
 
@@ -227,7 +230,14 @@ adapter = Adapter(
     parse=parse,
     raw_items=raw_items,
     items=items,
-    nouns=("texts", "labels"),
+    wording=Wording(
+        "text",
+        "texts",
+        "label",
+        "labels",
+        headline="macro F1",
+        rule="A label counts when the text has it. Macro F1 is the mean of the F1 of all labels that gold has.",
+    ),
     classes=list,
     surround=surround,
     encode=encode,

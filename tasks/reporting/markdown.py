@@ -50,17 +50,23 @@ def _headline(report: Report) -> list[str]:
     own = report.scores["validation"]
     lenient = [f"{variant.name} F1" for variant in own.variants if variant.name == "lenient"]
     baselines = [f"{name} baseline" for name in own.baselines]
-    names = ("", "strict entity F1", "precision", "recall", *lenient, *baselines, "gold", "predicted", "sentences")
+    names = ("", report.wording.headline, "precision", "recall", *lenient, *baselines, "gold", "predicted")
+    names = (*names, report.wording.examples)
     parts = [table(names, rows)]
     if report.goal:
         goal = report.goal
         other = "" if goal.headline else f" for {code(goal.metric)}, now {score(goal.figure)}"
         parts.append(f"**Goal {score(goal.value)} on validation{other}:** {goal.verdict}.")
+    tokens = report.tokens.get("validation")
     parts.append(
         f"In brackets the {plain(own.how)}. Epoch {report.best.number} of {report.history[-1].number} was the best on "
-        f"validation and is scored here. Expected calibration error of validation {score(own.ece)}. Word by word, with "
-        f"O counted, {score(report.tokens['validation'].accuracy)} of validation are right: that is the token "
-        "accuracy, not the entity score."
+        f"validation and is scored here. Expected calibration error of validation {score(own.ece)}."
+        + (
+            f" Word by word, with O counted, {score(tokens.accuracy)} of validation are right: that is the token "
+            "accuracy, not the entity score."
+            if tokens
+            else ""
+        )
     )
     return parts
 

@@ -26,6 +26,8 @@ READERS = {
     "part": ("parts", "read"),
     "lines": ("lines", "read"),
     "folder": ("folders", "read"),
+    "semeval": ("semeval", "read"),
+    "squad": ("squad", "read"),
 }
 ENDINGS = {
     **dict.fromkeys((".conll", ".conllu", ".conll03", ".txt", ".tsv", ".bio", ".iob", ".iob2"), "conll"),

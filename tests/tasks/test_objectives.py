@@ -8,8 +8,8 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from tasks.adapters import Encoded
-from tasks.encoding import IGNORED
-from tasks.objectives import END, FIRST, PAIRS, SPANS, START, label_sets, make
+from tasks.encoding import END, FIRST, IGNORED, START
+from tasks.objectives import PAIRS, SPANS, label_sets, make
 
 # of four and three sub-words; the answer is (1, 2) in the first and at the first row, so none, in the second
 WINDOWS = [

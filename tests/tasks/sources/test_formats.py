@@ -9,7 +9,15 @@ from tasks.errors import UserError
 def test_every_format_has_its_reader() -> None:
     assert len(sources.READERS) >= 10
     assert all(callable(sources.reader(kind)) for kind in sources.READERS)
-    by_setting = {"spans", "lines", "tsv", "part", "folder"}  # or by what a task means by an ending, or by a key
+    by_setting = {
+        "spans",
+        "lines",
+        "tsv",
+        "part",
+        "folder",
+        "semeval",
+        "squad",
+    }  # or by what a task means by an ending, or by a key
     assert set(sources.ENDINGS.values()) | by_setting == set(sources.READERS)
 
 
