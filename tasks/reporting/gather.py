@@ -61,7 +61,7 @@ def gather(data: Path, settings: params.Params, adapter: Adapter, goal: tuple[st
     naming = Naming(show_text=show_text)
     scores = {split: read_scores(data / f"metrics.{split}.json", adapter.headline) for split in SPLITS}
     history = read_history(data / "history.csv")
-    findings = read_findings(prepared / "summary.json", show_text=show_text)
+    findings = read_findings(prepared / "summary.json", adapter.wording.example, show_text=show_text)
     focus = read_focus(data / "focus.json", naming)
     labels = {visible(label) for split in findings.splits for label in split.entities}
     labels.update(label for split in scores.values() for label in split.types)

@@ -94,7 +94,7 @@ def _focus(report: Report) -> list[str]:
 
 def _types(report: Report) -> list[str]:
     if not report.types:
-        return ["Neither the data nor the predictions hold an entity."]
+        return [f"There is no {report.wording.item} in the data or the predictions."]
     splits = [own.types for own in report.scores.values()]
     by_size = sorted(
         report.types, key=lambda label: (-sum(own[label].support for own in splits if label in own), label)
@@ -142,17 +142,18 @@ def _data(report: Report) -> list[str]:
         )
         for split in findings.splits
     ]
+    named = report.wording
     lines = [plain(note) for note in findings.notes]
     lines += [
         f"{change.split}: {code(change.kind)} {change.what} {count(change.times, 'time')}"
-        + (f", {count(change.entities, 'entity', 'entities')} lost by it" if change.entities else "")
+        + (f", {count(change.entities, named.item, named.items)} lost by it" if change.entities else "")
         for change in findings.changes[:MOST_CHANGES]
     ]
     if not findings.changes:
-        lines.append("No row was refused and no tag was repaired.")
+        lines.append("No row was refused and nothing was repaired.")
     if len(findings.changes) > MOST_CHANGES:
         lines.append(f"{len(findings.changes) - MOST_CHANGES} more kinds are in report.html.")
-    names = ("", "sentences", "words", "entities in the files", "refused", "used")
+    names = ("", named.examples, "words", f"{named.items} in the files", "refused", "used")
     return ["### Data", table(names, rows), "\n".join(f"- {line}" for line in lines)]
 
 
@@ -161,7 +162,7 @@ def _mistakes(report: Report) -> list[str]:
     share = percent(mistakes.wrong, mistakes.examples)
     parts = [
         "### Worst mistakes",
-        f"{count(mistakes.wrong)} of {count(mistakes.examples, 'sentence')} of validation ({share}) hold "
+        f"{count(mistakes.wrong)} of {count(mistakes.examples, report.wording.example)} of validation ({share}) hold "
         f"{count(mistakes.errors, 'error')}.",
     ]
     worst = mistakes.worst[:MOST_MISTAKES] if report.show_text else ()

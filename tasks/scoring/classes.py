@@ -135,7 +135,9 @@ def _slices(case: Case, example: Example, train: Counter[str]) -> dict[str, str]
     words = len(example.inputs["text"].split())
     gold, given = case.gold[0][2], case.predicted[0][2]
     found = {
-        "length": binned(words, (0, 5, 10, 20, 50), ("under 5 words", "5 to 9", "10 to 19", "20 to 49", "50 or more")),
+        "text length": binned(
+            words, (0, 5, 10, 20, 50), ("under 5 words", "5 to 9", "10 to 19", "20 to 49", "50 or more")
+        ),
         "class in train": binned(
             train[gold], (0, 1, 10, 50, 200), ("never", "1 to 9 texts", "10 to 49", "50 to 199", "200 or more")
         ),

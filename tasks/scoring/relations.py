@@ -106,12 +106,13 @@ def _kind(one: Prediction) -> str:
 
 def _slices(case: Case, example: Example, _facts: None) -> dict[str, str]:
     """How far the spans are apart, how long the text is, and, of a mistake, the pair of relations."""
+    lengths = ("under 10 words", "10 to 19", "20 to 39", "40 or more")
     text, spans = example.inputs["text"], sorted((example.inputs["first"], example.inputs["second"]))
     between = len(text[spans[0][1] : spans[1][0]].split())
     gold, given = case.gold[0][2], case.predicted[0][2]
     found = {
         "words between": binned(between, (0, 1, 3, 6, 11), ("none", "1 or 2", "3 to 5", "6 to 10", "11 or more")),
-        "length": binned(len(text.split()), (0, 10, 20, 40), ("under 10 words", "10 to 19", "20 to 39", "40 or more")),
+        "text length": binned(len(text.split()), (0, 10, 20, 40), lengths),
     }
     if case.kind not in (RIGHT, SWAPPED):
         found["confused"] = f"{undirected(gold) or gold} as {undirected(given) or given}"
