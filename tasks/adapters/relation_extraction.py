@@ -211,16 +211,20 @@ def show(inputs: dict[str, Any], target: str) -> list[tuple[str, str | None]]:
 def _segments(inputs: dict[str, Any]) -> tuple[list[str], list[int]]:
     """The text in pieces with marks between them, and the numbers of the marks that open the two spans."""
     text = inputs["text"]
-    edges = [(inputs[name][side], side, number) for number, name in enumerate(("first", "second")) for side in (1, 0)]
-    # at one place spans close before others open, and the one that opened last closes first
-    edges.sort(key=lambda edge: (edge[0], -edge[1], edge[2] if edge[1] == 0 else -edge[2]))
+    spans = [tuple(inputs[name]) for name in ("first", "second")]
+    # at one place spans close before others open, and the one within the other opens later and closes earlier
+    edges = sorted(
+        [(end, 0, -start, -number) for number, (start, end) in enumerate(spans)]
+        + [(start, 1, -end, number) for number, (start, end) in enumerate(spans)]
+    )
     pieces: list[str] = []
     openings = [0, 0]
     last = 0
-    for place, side, number in edges:
+    for place, opens, _, signed in edges:
+        number = abs(signed)
         if text[last:place].strip():
             pieces.append(text[last:place])
-        if side == 0:
+        if opens:
             openings[number] = len(pieces)
         pieces.append(MARKS[number])
         last = place
@@ -242,8 +246,8 @@ def _kept(count: int, marks: Sequence[int], room: int) -> list[int]:
     if second - first < half:
         start = max(0, min(first - (room - (second - first)) // 2, count - room))
         return list(range(start, start + room))
-    left = max(0, first - half // 4)
-    right = min(max(left + half, second - (room - half) // 4), count - (room - half))
+    left = min(max(0, first - half // 4), count - room)
+    right = max(left + half, min(second - (room - half) // 4, count - (room - half)))
     return list(itertools.chain(range(left, left + half), range(right, right + room - half)))
 
 
