@@ -115,7 +115,8 @@ def _notes(summary: dict[str, Any], example: str) -> list[str]:
     notes = []
     if summary["cut_from_train"]:
         notes.append(f"Cut from train by seed: {several(summary['cut_from_train'])}.")
-    repeated = [_repeated(*entry, example) for entry in summary["duplicates"].items() if entry[1]["count"]]
+    pairs = summary["duplicates"].items()
+    repeated = [_repeated(splits, found, example) for splits, found in pairs if found["count"]]
     notes += repeated or [f"No {example} is repeated, within a split or across splits."]
     lacking = {split: summary["labels_missing"][split] for split in ORDER if summary["labels_missing"][split]}
     for split, labels in lacking.items():
