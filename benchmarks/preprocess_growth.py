@@ -161,8 +161,8 @@ def rates_of(folder: Path, count: int, settings: dict[str, Any]) -> dict[str, fl
         "reading raw columns": rate(lambda: sum(1 for _ in reader("conll")(raw, raw.name))),
         "reading raw JSON lines": rate(lambda: sum(1 for _ in reader("jsonl")(prepared / "train.jsonl", raw.name))),
         "tokenising": rate(lambda: adapter.encode(examples, tokenizer, classes, *shape)),
-        "decoding": rate(lambda: adapter.decode(examples, answers, classes)),
-        "decoding with a chain of tags": rate(lambda: adapter.decode(examples, chain.resolve(answers), classes)),
+        "decoding": rate(lambda: adapter.decode(examples, answers, classes, None)),
+        "decoding with a chain of tags": rate(lambda: adapter.decode(examples, chain.resolve(answers), classes, None)),
     }
 
 

@@ -154,14 +154,19 @@ def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -
     """Scores, where the time went, where the report is, what to try next."""
     lines = []
     metrics = {name: json.loads(path.read_bytes()) for name, path in metrics_files(everything).items()}
-    scores = {split: values["entity_f1"] for split, values in metrics.items() if "entity_f1" in values}
+    found = out_file(everything, "focus.json")
+    headline = json.loads(found.read_bytes())["headline"]["name"] if found is not None else "entity_f1"
+    scores = {split: values[headline] for split, values in metrics.items() if headline in values}
     if scores:
         order = sorted(scores, key=lambda split: (split != "validation", split))
-        lenient = [metrics[split].get("entity_f1_lenient") for split in order]
+        lenient = [metrics[split].get(f"{headline}_lenient") for split in order]
         text = "   ".join(f"{split} {scores[split]:.4f}" for split in order)
         beside = ", ".join(f"{value:.4f}" for value in lenient if value is not None)
         lines.append(
-            ("strict entity F1", paint(text, "green", sys.stdout) + (f"   (lenient {beside})" if beside else ""))
+            (
+                "strict entity F1" if headline == "entity_f1" else headline.replace("_f1", " F1").replace("_", " "),
+                paint(text, "green", sys.stdout) + (f"   (lenient {beside})" if beside else ""),
+            )
         )
     spent = [f"{name} {took:.1f} s" for name, took in sorted(seconds.items(), key=lambda item: -item[1])]
     lines.append(("time", f"{', '.join([*spent, f'{total:.1f} s in all'])}"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasks.adapters import Encoded
-from tasks.encoding import IGNORED
+from tasks.objectives import CLASSES, Objective
 
 if TYPE_CHECKING:
     import torch
@@ -41,32 +41,29 @@ def length_batches(windows: Sequence[Encoded], batch_size: int) -> Iterator[list
         yield order[start : start + batch_size]
 
 
-def collate(windows: Sequence[Encoded], *, pad_id: int, device: "torch.device") -> dict[str, Any]:
+def collate(
+    windows: Sequence[Encoded], *, pad_id: int, device: "torch.device", objective: Objective = CLASSES
+) -> dict[str, Any]:
     """Windows as padded tensors, B windows of L sub-words.
 
     Returns:
-        input_ids and attention_mask, int64 (B, L); ``answered``: the rows of (B * L) that have a label, and
-        ``targets``: their classes, int64 (n,); ``padded``: whether any window is shorter than L; ``lengths``: how many
-        of those rows each example has, a list.
+        input_ids and attention_mask, int64 (B, L); ``answered``: the rows of (B * L) that the head reads, int64 (n,),
+        and ``targets``: what its outputs are compared with; ``padded``: whether any window is shorter than L;
+        ``lengths``: how many of those rows each example has, a list.
     """
     import torch
 
     longest = max(len(window.input_ids) for window in windows)
     ids = [window.input_ids + [pad_id] * (longest - len(window.input_ids)) for window in windows]
     mask = [[1] * len(window.input_ids) + [0] * (longest - len(window.input_ids)) for window in windows]
-    labelled = [
-        (row * longest + position, label)
-        for row, window in enumerate(windows)
-        for position, label in enumerate(window.labels)
-        if label != IGNORED
-    ]
+    read = [row * longest + place for row, window in enumerate(windows) for place in objective.rows(window)]
     tensors = {
         "input_ids": torch.tensor(ids),
         "attention_mask": torch.tensor(mask),
-        "answered": torch.tensor([row for row, _ in labelled], dtype=torch.long),
-        "targets": torch.tensor([label for _, label in labelled], dtype=torch.long),
+        "answered": torch.tensor(read, dtype=torch.long),
+        "targets": objective.targets(windows),
     }
     moved: dict[str, Any] = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
-    lengths = Counter(windows[row // longest].example for row, _ in labelled)
+    lengths = Counter(windows[row // longest].example for row in read)
     padded = any(len(window.input_ids) < longest for window in windows)
     return moved | {"padded": padded, "lengths": list(lengths.values())}

@@ -10,7 +10,7 @@ from tasks.errors import UserError
 def depths(model: Any) -> dict[str, int]:
     """Depth of each parameter of a transformers model by name: embeddings 0, layers from 1, head above the last.
 
-    What an encoder has after its layers (a last norm, a pooler) lies as deep as the last layer.
+    What an encoder has after its layers (a last norm) lies as deep as the last layer, but a pooler is part of the head.
 
     Raises:
         UserError: the encoder has no list of layers that could be told apart.
@@ -22,7 +22,7 @@ def depths(model: Any) -> dict[str, int]:
     passed = False  # the layers
     for name, parameter in model.named_parameters():
         own = inside.get(id(parameter))
-        if own is None:
+        if own is None or own.startswith("pooler."):
             found[name] = count + 1
         elif own.startswith(prefix):
             passed = True

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 IGNORED = -100  # class index that PyTorch's cross-entropy leaves out
+START, END, FIRST = 1, 2, 4  # bits of the labels of answers that are spans (tasks/objectives.py)
 GROUP = 64  # words that the tokenizer gets as one text
 
 

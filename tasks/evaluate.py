@@ -12,9 +12,8 @@ from tasks.predictor import Predictor
 from tasks.progress import progress
 from tasks.scoring import calibration, goal
 from tasks.scoring.analysis import analyse
-from tasks.scoring.confusion import confusion, write_confusion
+from tasks.scoring.confusion import write_confusion
 from tasks.scoring.focus_table import table
-from tasks.scoring.tokens import token_table
 from tasks.stage import argument_parser, run_stage, say
 
 
@@ -70,9 +69,9 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         }
         records.write_predictions(out / f"predictions.{split}.jsonl", predictions)
         records.write_json(out / f"metrics.{split}.json", scores)
-        tables[split] = token_table(predictions)
+        tables[split] = scorer.token_table(predictions)
         if split == "validation":
-            write_confusion(out / "confusion.csv", confusion(predictions))
+            write_confusion(out / "confusion.csv", scorer.confusion(predictions))
             findings = analyse(
                 scorer.ANALYSIS,
                 scorer.HEADLINE,
@@ -88,7 +87,8 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
             records.write_lines(out / "mistakes.validation.jsonl", findings.mistakes)
             records.write_lines(out / "suspects.jsonl", findings.suspects)
             to_go = goal.words(settings.goal, scores, findings.focus, scorer.HEADLINE.name)
-        say(f"{split}: strict entity F1 {scores[adapter.headline]:.4f} on {total} examples with {gold} gold items")
+        figure, words = scores[adapter.headline], adapter.wording
+        say(f"{split}: {words.headline} {figure:.4f} on {total} {words.examples} with {gold} {words.items}")
     records.write_json(out / "token_table.json", tables)
     if not os.environ.get("HONE_STARTER"):  # hone run shows it at the very end
         for line in table(findings.focus):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tasks import adapters, compute, models, params, processes, records, training
+from tasks import adapters, compute, models, objectives, params, processes, records, training
 from tasks.checkpoints import Checkpoints
 from tasks.class_weights import class_weights
 from tasks.depths import check_depths
@@ -22,7 +22,7 @@ from tasks.inputs_key import inputs_key
 from tasks.keyed_folders import shared_place
 from tasks.lora import Lora
 from tasks.plain_engine import PlainEngine
-from tasks.scoring.selection import entity_f1
+from tasks.scoring import selection
 from tasks.stage import argument_parser, run_stage, say, settle, watch_starters
 from tasks.train_share import share_of_train
 
@@ -109,8 +109,14 @@ def finetune(
 
     source, load = models.resolve(options.model, options.revision)
     tokenizer = models.load_tokenizer(source, load)
+    objective = objectives.make(adapter.objective(own), len(classes))
+    if options.class_weights != "none" and not objective.weighs_classes:
+        raise UserError(
+            f"params.yaml: finetune.class_weights: {options.class_weights} weighs one class against another, which "
+            f"task: {settings.task} does not choose between here; write none"
+        )
     loaded = compute.prepare(adapter.model(source, load, classes), machine)
-    model = with_head(loaded, options.head, options.features, classes)
+    model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
     if options.max_length > limit:
@@ -126,7 +132,9 @@ def finetune(
     settle()
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
-    engine, path = choose_engine(model, adapter.head(model), windows, tokenizer.pad_token_id, machine, settings)
+    head = adapter.head(model)
+    engine, path = choose_engine(model, head, windows, tokenizer.pad_token_id, machine, settings)
+    figure_of = getattr(selection, adapter.headline)
     say(
         f"{options.model} on {machine.description}, {path}; {len(train)} examples in {len(windows)} windows, "
         f"{sum(len(window.input_ids) for window in windows)} sub-words"
@@ -137,14 +145,15 @@ def finetune(
     def validate(trained: Any) -> tuple[float, float]:
         answers, loss = validated(
             trained,
+            head,
             validation_windows,
             pad_id=tokenizer.pad_token_id,
             machine=machine,
             batch_size=2 * options.batch_size,
+            objective=objective,
         )
-        predictions = adapter.decode(validation, answers, classes)
-        figure = entity_f1([p.gold for p in predictions], [p.predicted for p in predictions])
-        return loss, figure
+        predictions = adapter.decode(validation, answers, classes, own)
+        return loss, figure_of([p.gold for p in predictions], [p.predicted for p in predictions])
 
     card = {
         "classes": classes,
@@ -172,6 +181,7 @@ def finetune(
         pad_id=tokenizer.pad_token_id,
         machine=machine,
         seed=settings.seed,
+        objective=objective,
         rank=processes.rank(),
         processes=options.processes,
     )

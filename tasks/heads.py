@@ -19,6 +19,21 @@ HEAD = "head.safetensors"
 LAYERS = 4  # of mean_last_4
 
 
+class Joined(torch.nn.Module):
+    """A head that reads several rows at once: hidden states (n * rows, H) become (n, rows * H)."""
+
+    def __init__(self, rows: int, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.rows = rows
+        self.layer = layer
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Outputs (n, C)."""
+        joined = hidden.reshape(-1, self.rows * hidden.shape[-1])
+        outputs: Tensor = self.layer(joined)
+        return outputs
+
+
 class Tagger(torch.nn.Module):
     """An encoder of transformers with a head that transformers has no class for.
 
@@ -58,7 +73,7 @@ class Tagger(torch.nn.Module):
         save_file(tensors, folder / HEAD, metadata={"format": "pt"})
 
 
-def with_head(model: Any, head: str, features: str, classes: Sequence[str]) -> Any:
+def with_head(model: Any, head: str, features: str, classes: Sequence[str], rows: int = 1) -> Any:
     """The model of an adapter with the head and the features that params name.
 
     Args:
@@ -66,6 +81,7 @@ def with_head(model: Any, head: str, features: str, classes: Sequence[str]) -> A
         head: linear, mlp or crf.
         features: last, mean_last_4 or frozen.
         classes: names in the order of the scores.
+        rows: hidden states that one output is made of.
 
     Raises:
         UserError: the encoder has too few layers.
@@ -78,22 +94,22 @@ def with_head(model: Any, head: str, features: str, classes: Sequence[str]) -> A
     encoder = model.base_model
     if features == "frozen":
         encoder.requires_grad_(False)
-    if head == "linear" and features != "mean_last_4":
+    if head == "linear" and features != "mean_last_4" and rows == 1:
         return model
     width = model.config.hidden_size
-    layer: torch.nn.Module = torch.nn.Linear(width, len(classes))
+    layer: torch.nn.Module = torch.nn.Linear(rows * width if head == "linear" else width, len(classes))
     if head == "mlp":
-        layer = torch.nn.Sequential(torch.nn.Linear(width, width), torch.nn.GELU(), layer)
+        layer = torch.nn.Sequential(torch.nn.Linear(rows * width, width), torch.nn.GELU(), layer)
     elif head == "crf":
         layer = Crf(width, classes)
     for part in layer.modules():
         if isinstance(part, torch.nn.Linear):  # as transformers begins its own
             torch.nn.init.normal_(part.weight, std=getattr(model.config, "initializer_range", 0.02))
             torch.nn.init.zeros_(part.bias)
-    return Tagger(encoder, layer, features)
+    return Tagger(encoder, layer if rows == 1 else Joined(rows, layer), features)
 
 
-def load_head(model: Any, folder: Path, head: str, features: str, classes: Sequence[str]) -> Any:
+def load_head(model: Any, folder: Path, head: str, features: str, classes: Sequence[str], rows: int = 1) -> Any:
     """The model of a saved folder with its head.
 
     Raises:
@@ -102,7 +118,7 @@ def load_head(model: Any, folder: Path, head: str, features: str, classes: Seque
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    made = with_head(model, head, features, classes)
+    made = with_head(model, head, features, classes, rows)
     if isinstance(made, Tagger):
         try:
             made.classifier.load_state_dict(load_file(folder / HEAD))

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, compute, models, params, records
+from tasks import adapters, compute, models, objectives, params, records
 from tasks.errors import UserError
 from tasks.inference import probabilities
 from tasks.stage import settle
@@ -41,8 +41,11 @@ class Predictor:
         self.tokenizer = models.load_tokenizer(str(folder), load)
         self.options = params.check(adapter.options, card["options"], file, prefix="options.")
         model: Any = compute.prepare(adapter.model(str(folder), load, self.classes), machine)
-        model = load_head(model, folder, card["head"], card["features"], self.classes)
+        self.objective = objectives.make(adapter.objective(self.options), len(self.classes))
+        rows = self.objective.rows_per_output
+        model = load_head(model, folder, card["head"], card["features"], self.classes, rows)
         self.model = model.to(machine.device)
+        self.head = adapter.head(self.model)
         settle()
 
     def predict(self, examples: Iterator[records.Example]) -> Iterator[records.Prediction]:
@@ -52,9 +55,11 @@ class Predictor:
             windows = self.adapter.encode(chunk, self.tokenizer, self.classes, self.max_length, self.overlap)
             answers = probabilities(
                 self.model,
+                self.head,
                 windows,
                 pad_id=self.tokenizer.pad_token_id,
                 machine=self.machine,
                 batch_size=self.batch_size,
+                objective=self.objective,
             )
-            yield from self.adapter.decode(chunk, answers, self.classes)
+            yield from self.adapter.decode(chunk, answers, self.classes, self.options)

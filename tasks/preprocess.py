@@ -144,7 +144,8 @@ def preprocess(
     write_json(prepared / "summary.json", findings)
     for split, tally in tallies.items():
         notes = _notes(split, sorted(set(tally.entities) - set(labels)), repeated)
-        say(line(split, tally, split in cut_splits) + notes)
+        said = line(split, tally, split in cut_splits, adapter.wording.examples, adapter.wording.items)
+        say(said + notes)
     return findings
 
 
@@ -158,7 +159,7 @@ def survey(
     def rows() -> Iterator[Row]:
         nonlocal total
         for file in files:
-            lines = None if formats[file.name] in ("json", "parquet") else rawfiles.count_lines(file.path)
+            lines = None if formats[file.name] in ("json", "parquet", "part") else rawfiles.count_lines(file.path)
             items = reader(formats[file.name])(file.path, file.name)
             for item in progress(items, lines, f"read {file.name}", position=_line_of):
                 total += 1

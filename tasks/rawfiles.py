@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tasks.errors import UserError
+from tasks.sources import split_key
 
 SHOWN = 12  # names that a message lists
 CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # DVC may link a tracked file to its cache
@@ -14,7 +15,10 @@ CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # DVC may link a t
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A raw file of a split; ``name`` is relative to the dataset's folder and stands in rows and messages."""
+    """A raw file of a split; ``name`` is relative to the dataset's folder and stands in rows and messages.
+
+    It may be a folder of files, and ``name`` may end with the key of the part of a JSON file that is meant.
+    """
 
     path: Path
     name: str
@@ -42,14 +46,14 @@ def find(raw: Path, dataset: str, splits: dict[str, list[str]]) -> list[RawFile]
         for given in names:
             key = f"splits.{split}"
             name = str(PurePosixPath(*_parts(given, key)))
-            path = raw / name
-            if not path.is_file():
+            path = raw / (name if (raw / name).exists() else split_key(name)[0])
+            if not path.is_file() and not (path.is_dir() and not path.suffix):
                 there = sorted(str(file.relative_to(raw).as_posix()) for file in raw.rglob("*") if file.is_file())
                 raise UserError(f"params.yaml: {key}: {given!r} is not in {raw}; there are: {_list(there)}")
             _check_inside(path, root, key, given)
             if not os.access(path, os.R_OK):
                 raise UserError(f"params.yaml: {key}: {path} may not be read; 'chmod u+r {path}' permits it")
-            twin = next((file for file in files if file.path.samefile(path)), None)
+            twin = next((file for file in files if file.path.samefile(path) and _meets(file.name, name)), None)
             if twin is not None:
                 raise UserError(f"params.yaml: {key}: {given!r} is in splits.{twin.split} already; name each file once")
             files.append(RawFile(path, name, split))
@@ -74,10 +78,18 @@ def clear(prepared: Path, raw: Path) -> None:
     prepared.mkdir(parents=True)
 
 
-def count_lines(path: Path) -> int:
-    """Line feeds in a file, for the progress of a first pass."""
+def count_lines(path: Path) -> int | None:
+    """Line feeds in a file, for the progress of a first pass; None for a folder and for what is packed."""
+    if path.is_dir() or path.suffix == ".gz":
+        return None
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+
+
+def _meets(one: str, other: str) -> bool:
+    """Whether two names of one file mean rows in common: not if they name different parts."""
+    first, second = split_key(one)[1], split_key(other)[1]
+    return first == second or not first or not second
 
 
 def _parts(name: str, key: str) -> tuple[str, ...]:

@@ -97,12 +97,12 @@ def count_words(inputs: dict[str, Any]) -> int:
     )
 
 
-def line(split: str, tally: Tally, cut: bool) -> str:
-    """One line about a split for the person who watches."""
-    parts = [f"{tally.sentences:,} sentences", f"{tally.words:,} words", f"{tally.entities.total():,} entities"]
+def line(split: str, tally: Tally, cut: bool, examples: str, items: str) -> str:
+    """One line about a split for the person who watches; ``examples`` and ``items`` are what these are called."""
+    parts = [f"{tally.sentences:,} {examples}", f"{tally.words:,} words", f"{tally.entities.total():,} {items}"]
     if tally.repairs:
-        parts.append(f"{tally.repairs.total():,} tags repaired")
+        parts.append(f"{tally.repairs.total():,} {'tags' if items == 'entities' else items} repaired")
     if tally.refused:
         entities = sum(row["entities"] for row in tally.refused)
-        parts.append(f"{len(tally.refused):,} rows refused with {entities:,} entities")
+        parts.append(f"{len(tally.refused):,} rows refused with {entities:,} {items}")
     return f"{split}{' (cut from train)' if cut else ''}: {', '.join(parts)}"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.adapters import Encoded
 from tasks.batches import collate, epoch_batches
-from tasks.class_weights import weight_of
 from tasks.compute import Machine
 from tasks.errors import UserError
 from tasks.history import Epoch, Trained, tell_epoch
+from tasks.objectives import CLASSES, Objective
 from tasks.progress import progress
 from tasks.resident import ResidentWindows
 from tasks.schedules import Shape, schedule
@@ -133,21 +133,24 @@ def train(
     pad_id: int,
     machine: Machine,
     seed: int,
+    objective: Objective = CLASSES,
     on_step: Callable[[int], None] | None = None,
     rank: int = 0,
     processes: int = 1,
 ) -> Trained:
     """Fine-tune the model of ``engine``; at the end it has the weights of the best epoch.
 
-    The loss of a step is the mean cross-entropy over the labelled words of its examples, however many windows and
-    micro batches they have. Order and dropout follow from seed, epoch and step alone, so that a run that goes on from
-    a checkpoint ends with the same bits as one that was never interrupted, unless ``plan.max_minutes`` ends it.
+    The loss of a step is the mean over what the objective counts in its examples, labelled words for instance, however
+    many windows and micro batches they have. Order and dropout follow from seed, epoch and step alone, so that a run
+    that goes on from a checkpoint ends with the same bits as one that was never interrupted, unless
+    ``plan.max_minutes`` ends it.
 
     Args:
         windows: of all training examples, in their order.
         validate: ``model -> (loss, headline metric)`` on validation.
         store: keeps checkpoints; None keeps none.
         pad_id: sub-word id of padding.
+        objective: what the head's outputs are compared with.
         on_step: called after each step with the number of steps done.
         rank: number of this process, of ``processes`` that share the examples of each step; the engine adds up their
             gradients and losses. What is counted is counted over all.
@@ -160,7 +163,7 @@ def train(
     steps = min(steps, plan.max_steps or steps)
     rate = schedule(plan.schedule, plan.learning_rate, steps, round(plan.warmup_ratio * steps))
     weights = None if plan.class_weights is None else torch.tensor(plan.class_weights, device=machine.device)
-    batch_of = _batches_on(machine, windows, pad_id)
+    batch_of = _batches_on(machine, windows, pad_id, objective)
     at = Position()
     total = torch.zeros((), device=machine.device)  # loss of the epoch so far
     best: dict[str, torch.Tensor] = {}
@@ -183,11 +186,11 @@ def train(
                 for parts in (_parts(batch[first::processes], plan.micro_batch_size) for first in range(processes))
             ]
             tensors = [batch_of(part) for part in shares[rank]]
-            labelled = weight_of(chosen, plan.class_weights)
+            labelled = objective.weight(chosen, plan.class_weights)
             at.rate = rate(budget.place(at.step))
             total += labelled * engine.step(
                 tensors,
-                partial(mean_cross_entropy, count=labelled, weights=weights),
+                partial(_loss, objective, labelled, weights),
                 number=at.step,
                 rate=at.rate,
                 max_norm=plan.max_gradient_norm,
@@ -254,27 +257,25 @@ def _resume(
     return at, tensors["total"].to(machine.device), best
 
 
-def mean_cross_entropy(
-    logits: "torch.Tensor", targets: "torch.Tensor", count: float, weights: "torch.Tensor | None" = None
+def _loss(
+    objective: Objective,
+    count: float,
+    weights: "torch.Tensor | None",
+    outputs: "torch.Tensor",
+    targets: "torch.Tensor",
 ) -> "torch.Tensor":
-    """Cross-entropy in nats, summed and divided by ``count``.
-
-    Args:
-        logits: float32 (n, classes).
-        targets: classes (n,).
-        count: of all words of the step; with weights, what they weigh together.
-        weights: of each class (classes,).
-    """
-    import torch
-
-    return torch.nn.functional.cross_entropy(logits, targets, weight=weights, reduction="sum") / count
+    return objective.loss(outputs, targets, count, weights)
 
 
-def _batches_on(machine: Machine, windows: Sequence[Encoded], pad_id: int) -> Callable[[list[int]], dict[str, Any]]:
-    """How the windows of some indexes become tensors: on a GPU from copies that stay there."""
-    if machine.device.type == "cuda":
+def _batches_on(
+    machine: Machine, windows: Sequence[Encoded], pad_id: int, objective: Objective
+) -> Callable[[list[int]], dict[str, Any]]:
+    """How the windows of some indexes become tensors: from copies that stay on a GPU, where labels are targets."""
+    if machine.device.type == "cuda" and objective.by_labels:
         return ResidentWindows(windows, pad_id=pad_id, device=machine.device).batch
-    return lambda indexes: collate([windows[index] for index in indexes], pad_id=pad_id, device=machine.device)
+    return lambda indexes: collate(
+        [windows[index] for index in indexes], pad_id=pad_id, device=machine.device, objective=objective
+    )
 
 
 def _parts(batch: list[int], size: int) -> list[list[int]]:

@@ -28,15 +28,38 @@ class Encoded:
     Attributes:
         example: index of the example in the list that was encoded.
         input_ids: sub-word ids with the special ones, at most ``max_length``.
-        labels: class index per sub-word, or -100 where the loss looks away.
+        labels: what is to be learned, a number per sub-word, -100 where the loss looks away. What a number means the
+            adapter's objective says (tasks/objectives.py); for most it is a class.
         parts: the way back: ``(position in input_ids, index of the word)`` for each part that this window answers.
-            Over all windows of an example each index stands at most once.
+            For words, each index stands at most once over all windows of an example. These sub-words are what the
+            head reads, in this order.
+        offsets: characters that each part stands for, (first, after the last), where answers are pieces of a text.
     """
 
     example: int
     input_ids: list[int]
     labels: list[int]
     parts: list[tuple[int, int]]
+    offsets: Sequence[tuple[int, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a person reads of a task; keys in files are the same for every task.
+
+    Attributes:
+        example, examples: what an example is called, e.g. sentence, sentences.
+        item, items: what a gold item is called, e.g. entity, entities.
+        headline: the headline in words, e.g. strict entity F1.
+        rule: when an answer counts as right, in a sentence or two.
+    """
+
+    example: str
+    examples: str
+    item: str
+    items: str
+    headline: str
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -53,20 +76,24 @@ class Adapter:
         raw_items: ``(row, options, facts) -> int``: gold items in the raw row, counted on another way than parse, so
             that the two can be compared. Never raises.
         items: ``(target) -> Counter``: gold items of a target by label, e.g. entities by type.
-        classes: ``(labels) -> list``: class names of the head in order, from the sorted labels of train.
+        wording: how the task is spoken of.
+        classes: ``(labels) -> list``: names of the head's outputs in order, from the sorted labels of train.
         surround: ``(examples, options, max_length) -> examples``: each with what its neighbours give to its inputs, in
             order, bounded in memory; ``max_length`` bounds what can be of use. Comes before encode.
         encode: ``(examples, tokenizer, classes, max_length, overlap) -> list[Encoded]``.
         heads: values of ``finetune.head`` that make sense for this task.
-        model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the linear head of this task.
+        objective: ``(options) -> name``: what the head is trained for, one of tasks/objectives.py.
+        model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the linear head of this task, where
+            transformers has it.
         head: ``(model) -> module``: the part of that model, or of a tasks.heads.Tagger, that turns hidden states (n, H)
-            into logits (n, classes).
-        decode: ``(examples, [(window, probabilities)], classes) -> predictions`` in the order of the examples; the
-            probabilities have shape (parts of the window, classes), float32.
+            into outputs (n, classes).
+        decode: ``(examples, [(window, answers)], classes, options) -> predictions`` in the order of the examples; the
+            answers are what the objective gives, for most probabilities (parts of the window, classes), float32.
         scorer: module of tasks/scoring/ whose ``score(predictions)`` gives the metrics. Only its name stands here, so
             that a change of the scorer does not touch the stages before evaluate.
-        headline: name of the metric that choices are made by.
-        read: ``(text, id) -> Example`` of raw text, for prediction; its target is empty.
+        headline: name of the metric that choices are made by; tasks/scoring/selection.py has a function of that name.
+        read: ``(text, id) -> Example`` of raw text, for prediction; its target is empty. UserError where a task needs
+            more than a text and the line does not give it.
         answer: ``(text, example, prediction) -> list``: what was found in a raw text, JSON-able, with the places as
             characters: ``start``, ``end``, ``label``, ``text``, ``confidence``.
         show: ``(inputs, target) -> [(text, label or None), ...]``: an example as runs of text for a person to read.
@@ -78,14 +105,16 @@ class Adapter:
     parse: Callable[[Row, Any, dict[str, Any], Counter[str]], Example]
     raw_items: Callable[[Row, Any, dict[str, Any]], int]
     items: Callable[[Any], Counter[str]]
+    wording: Wording
     classes: Callable[[Sequence[str]], list[str]]
     surround: Callable[[Iterable[Example], Any, int], Iterator[Example]]
     encode: Callable[[Sequence[Example], "PreTrainedTokenizerFast", Sequence[str], int, int], list[Encoded]]
     heads: tuple[str, ...]
+    objective: Callable[[Any], str]
     model: Callable[[str, dict[str, Any], Sequence[str]], "PreTrainedModel"]
     head: Callable[["PreTrainedModel"], "Module"]
     decode: Callable[
-        [Sequence[Example], Iterable[tuple[Encoded, "NDArray[np.float32]"]], Sequence[str]], list[Prediction]
+        [Sequence[Example], Iterable[tuple[Encoded, "NDArray[np.float32]"]], Sequence[str], Any], list[Prediction]
     ]
     scorer: str
     headline: str

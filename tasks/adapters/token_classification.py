@@ -5,7 +5,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from tasks import context, tagging
-from tasks.adapters import Adapter, Encoded
+from tasks.adapters import Adapter, Encoded, Wording
 from tasks.decoding import best_valid
 from tasks.encoding import IGNORED, encode_words, merge_windows
 from tasks.models import load_model
@@ -73,6 +73,7 @@ def decode(
     examples: Sequence[Example],
     answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]],
     classes: Sequence[str],
+    options: tagging.TokenClassification,  # noqa: ARG001 the contract's
 ) -> list[Prediction]:
     """The most probable tags that IOB2 allows together; a word that no window answers is O with confidence 0.
 
@@ -132,10 +133,20 @@ adapter = Adapter(
     parse=tagging.parse,
     raw_items=tagging.raw_items,
     items=tagging.items,
+    wording=Wording(
+        "sentence",
+        "sentences",
+        "entity",
+        "entities",
+        headline="strict entity F1",
+        rule="Strict (IOB2): an entity counts when its first word, its last word and its type are right and it begins "
+        "with B-. Lenient is conlleval’s way, in which an I- may begin one.",
+    ),
     classes=tagging.classes,
     surround=surround,
     encode=encode,
     heads=("linear", "mlp", "crf"),
+    objective=lambda _options: "classes",
     model=model,
     head=head,
     decode=decode,

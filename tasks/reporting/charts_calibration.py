@@ -20,15 +20,12 @@ def reliability_chart(calibration: Calibration) -> str:
     axes.set_ylim(0, 1.04)
     axes.set_xlabel("confidence")
     axes.set_ylabel("share that is right")
-    parts = [
-        f"at {own.confidence:.2f} {own.accuracy:.2f} of {count(own.count, 'entity', 'entities')} are right"
-        for own in bins
-    ]
+    parts = [f"at {own.confidence:.2f} {own.accuracy:.2f} of {count(own.count, 'answer')} are right" for own in bins]
     return inline_svg(figure, "reliability", "Reliability of the confidence on validation", "; ".join(parts) + ".")
 
 
 def thresholds_chart(calibration: Calibration) -> str:
-    """Precision and recall of the entities with at least some confidence."""
+    """Precision and recall of the answers with at least some confidence."""
     lines = calibration.thresholds
     places = [line.confidence for line in lines]
     figure, axes = canvas(HEIGHT)

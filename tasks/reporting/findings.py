@@ -60,8 +60,8 @@ class Findings:
     notes: tuple[str, ...]
 
 
-def read_findings(path: Path, *, show_text: bool) -> Findings:
-    """Read summary.json of preprocess.
+def read_findings(path: Path, example: str, *, show_text: bool) -> Findings:
+    """Read summary.json of preprocess; ``example`` is what an example is called.
 
     Raises:
         UserError: the file is missing or has another form.
@@ -77,7 +77,9 @@ def read_findings(path: Path, *, show_text: bool) -> Findings:
             for row in own["refused"]
         )
         changes = tuple(change for name, own in splits.items() for change in _changes(name, own))
-        return Findings(tuple(_split(*entry) for entry in splits.items()), changes, rows, tuple(_notes(summary)))
+        return Findings(
+            tuple(_split(*entry) for entry in splits.items()), changes, rows, tuple(_notes(summary, example))
+        )
 
     return unpacked(path, findings)
 
@@ -108,13 +110,14 @@ def _changes(split: str, own: dict[str, Any]) -> list[Change]:
     return refused + [Change(split, "repaired", visible(kind), times, 0) for kind, times in repairs]
 
 
-def _notes(summary: dict[str, Any]) -> list[str]:
+def _notes(summary: dict[str, Any], example: str) -> list[str]:
     """What a person should know before believing the scores; also that nothing was found, where it was looked for."""
     notes = []
     if summary["cut_from_train"]:
         notes.append(f"Cut from train by seed: {several(summary['cut_from_train'])}.")
-    repeated = [_repeated(*entry) for entry in summary["duplicates"].items() if entry[1]["count"]]
-    notes += repeated or ["No sentence is repeated, within a split or across splits."]
+    pairs = summary["duplicates"].items()
+    repeated = [_repeated(splits, found, example) for splits, found in pairs if found["count"]]
+    notes += repeated or [f"No {example} is repeated, within a split or across splits."]
     lacking = {split: summary["labels_missing"][split] for split in ORDER if summary["labels_missing"][split]}
     for split, labels in lacking.items():
         named = several([visible(label) for label in labels])
@@ -125,7 +128,7 @@ def _notes(summary: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _repeated(splits: str, found: dict[str, Any]) -> str:
+def _repeated(splits: str, found: dict[str, Any], example: str) -> str:
     """``splits`` is one name, or ``earlier/later``."""
     earlier, _, later = splits.partition("/")
     number, places = found["count"], found["places"]
@@ -134,5 +137,5 @@ def _repeated(splits: str, found: dict[str, Any]) -> str:
     verb = "stands" if number == 1 else "stand"
     if later:
         effect = ", which flatters the score" if earlier == "train" else ""
-        return f"{count(number, 'sentence')} of {later} {verb} in {earlier} too{where}{effect}."
-    return f"{count(number, 'sentence')} of {earlier} {'repeats' if number == 1 else 'repeat'} an earlier one{where}."
+        return f"{count(number, example)} of {later} {verb} in {earlier} too{where}{effect}."
+    return f"{count(number, example)} of {earlier} {'repeats' if number == 1 else 'repeat'} an earlier one{where}."

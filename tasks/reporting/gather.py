@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks import params, records
-from tasks.adapters import Adapter
+from tasks.adapters import Adapter, Wording
 from tasks.reporting.calibration import Calibration, read_calibration
 from tasks.reporting.confusion import read_confusion
 from tasks.reporting.findings import Findings, read_findings
@@ -32,6 +32,7 @@ class Report:
     """
 
     task: str
+    wording: Wording
     dataset: str
     run: tuple[tuple[str, str], ...]
     goal: Goal | None
@@ -60,7 +61,7 @@ def gather(data: Path, settings: params.Params, adapter: Adapter, goal: tuple[st
     naming = Naming(show_text=show_text)
     scores = {split: read_scores(data / f"metrics.{split}.json", adapter.headline) for split in SPLITS}
     history = read_history(data / "history.csv")
-    findings = read_findings(prepared / "summary.json", show_text=show_text)
+    findings = read_findings(prepared / "summary.json", adapter.wording.example, show_text=show_text)
     focus = read_focus(data / "focus.json", naming)
     labels = {visible(label) for split in findings.splits for label in split.entities}
     labels.update(label for split in scores.values() for label in split.types)
@@ -79,6 +80,7 @@ def gather(data: Path, settings: params.Params, adapter: Adapter, goal: tuple[st
         suspects = read_suspects(records.read_lines(data / "suspects.jsonl"), show_text=show_text)
     return Report(
         task=settings.task,
+        wording=adapter.wording,
         dataset=settings.dataset,
         run=describe_run(settings),
         goal=read_goal(data / "metrics.validation.json", *goal, adapter.headline) if goal else None,

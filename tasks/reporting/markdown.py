@@ -50,17 +50,23 @@ def _headline(report: Report) -> list[str]:
     own = report.scores["validation"]
     lenient = [f"{variant.name} F1" for variant in own.variants if variant.name == "lenient"]
     baselines = [f"{name} baseline" for name in own.baselines]
-    names = ("", "strict entity F1", "precision", "recall", *lenient, *baselines, "gold", "predicted", "sentences")
+    names = ("", report.wording.headline, "precision", "recall", *lenient, *baselines, "gold", "predicted")
+    names = (*names, report.wording.examples)
     parts = [table(names, rows)]
     if report.goal:
         goal = report.goal
         other = "" if goal.headline else f" for {code(goal.metric)}, now {score(goal.figure)}"
         parts.append(f"**Goal {score(goal.value)} on validation{other}:** {goal.verdict}.")
+    tokens = report.tokens.get("validation")
     parts.append(
         f"In brackets the {plain(own.how)}. Epoch {report.best.number} of {report.history[-1].number} was the best on "
-        f"validation and is scored here. Expected calibration error of validation {score(own.ece)}. Word by word, with "
-        f"O counted, {score(report.tokens['validation'].accuracy)} of validation are right: that is the token "
-        "accuracy, not the entity score."
+        f"validation and is scored here. Expected calibration error of validation {score(own.ece)}."
+        + (
+            f" Word by word, with O counted, {score(tokens.accuracy)} of validation are right: that is the token "
+            "accuracy, not the entity score."
+            if tokens
+            else ""
+        )
     )
     return parts
 
@@ -88,7 +94,7 @@ def _focus(report: Report) -> list[str]:
 
 def _types(report: Report) -> list[str]:
     if not report.types:
-        return ["Neither the data nor the predictions hold an entity."]
+        return [f"There is no {report.wording.item} in the data or the predictions."]
     splits = [own.types for own in report.scores.values()]
     by_size = sorted(
         report.types, key=lambda label: (-sum(own[label].support for own in splits if label in own), label)
@@ -136,17 +142,18 @@ def _data(report: Report) -> list[str]:
         )
         for split in findings.splits
     ]
+    named = report.wording
     lines = [plain(note) for note in findings.notes]
     lines += [
         f"{change.split}: {code(change.kind)} {change.what} {count(change.times, 'time')}"
-        + (f", {count(change.entities, 'entity', 'entities')} lost by it" if change.entities else "")
+        + (f", {count(change.entities, named.item, named.items)} lost by it" if change.entities else "")
         for change in findings.changes[:MOST_CHANGES]
     ]
     if not findings.changes:
-        lines.append("No row was refused and no tag was repaired.")
+        lines.append("No row was refused and nothing was repaired.")
     if len(findings.changes) > MOST_CHANGES:
         lines.append(f"{len(findings.changes) - MOST_CHANGES} more kinds are in report.html.")
-    names = ("", "sentences", "words", "entities in the files", "refused", "used")
+    names = ("", named.examples, "words", f"{named.items} in the files", "refused", "used")
     return ["### Data", table(names, rows), "\n".join(f"- {line}" for line in lines)]
 
 
@@ -155,7 +162,7 @@ def _mistakes(report: Report) -> list[str]:
     share = percent(mistakes.wrong, mistakes.examples)
     parts = [
         "### Worst mistakes",
-        f"{count(mistakes.wrong)} of {count(mistakes.examples, 'sentence')} of validation ({share}) hold "
+        f"{count(mistakes.wrong)} of {count(mistakes.examples, report.wording.example)} of validation ({share}) hold "
         f"{count(mistakes.errors, 'error')}.",
     ]
     worst = mistakes.worst[:MOST_MISTAKES] if report.show_text else ()

@@ -143,8 +143,8 @@ def _summary(report: Report) -> str:
     own = report.scores["test"]
     kinds = f" of {several([code(label) for label in report.types])}" if report.types else ""
     return (
-        f"Fine-tuned on {code(report.dataset)} for {spoken(report.task)}{kinds}. On test it has a strict F1 of "
-        f"{score(own.strict.f1)} {bounds(own.interval)}."
+        f"Fine-tuned on {code(report.dataset)} for {spoken(report.task)}{kinds}. On test it has a "
+        f"{report.wording.headline} of {score(own.strict.f1)} {bounds(own.interval)}."
     )
 
 
@@ -166,8 +166,8 @@ def _quoted(topic: str, data_card: DataCard, report: Report) -> str:
 def _limits(report: Report) -> str:
     own = report.scores["validation"]
     lines = [
-        f"Test holds {count(report.scores['test'].sentences, 'sentence')}: the true figure may lie anywhere in "
-        f"{bounds(report.scores['test'].interval)} (95 %), and further away on other texts.",
+        f"Test holds {count(report.scores['test'].sentences, report.wording.example)}: the true figure may lie "
+        f"anywhere in {bounds(report.scores['test'].interval)} (95 %), and further away on other texts.",
         f"Its confidence is off by {score(own.ece)} on average (expected calibration error on validation)"
         + (
             f"; divide the logits by {report.calibration.temperature:.2f} before reading it as a probability."
@@ -204,7 +204,7 @@ def _bias(report: Report) -> str:
 def _personal(report: Report) -> str:
     return (
         "A model may repeat what it learned from its training texts. Nothing here removes names from them. The "
-        f"report of this run shows {'sentences' if report.show_text else 'no sentence'} of the data."
+        f"report of this run shows {report.wording.examples if report.show_text else 'no text'} of the data."
     )
 
 
@@ -219,7 +219,7 @@ def _training(report: Report, settings: params.Params, data_card: DataCard, hash
         options["model"] = Path(settings.finetune.model).name
     return [
         f"The data is {code(report.dataset)}" + (f", licence {code(str(licence))}." if licence else "."),
-        table(("split", "sentences", "words", "entities", "SHA-256"), rows),
+        table(("split", report.wording.examples, "words", report.wording.items, "SHA-256"), rows),
         f"Seed {settings.seed}; epoch {report.best.number} of {report.history[-1].number} was the best on validation "
         f"and is the one kept. All params that decide the model have the SHA-256 {code(hashes['params'])}; those of "
         "fine-tuning:",
@@ -243,6 +243,7 @@ def _evaluation(report: Report) -> list[str]:
         )
         for split, one in report.scores.items()
     ]
-    rule = f"F1 is counted over whole entities ({own.mode}, {own.scheme}); in brackets the {plain(own.how)}."
+    counted = f"F1 is the {report.wording.headline} ({own.mode}, {own.scheme}). {plain(report.wording.rule)}"
+    rule = f"{counted} In brackets the {plain(own.how)}."
     parts = [rule, table(("split", "F1", "precision", "recall", "gold"), splits)]
     return parts + ([table(("type, on test", "F1", "gold"), rows)] if rows else [])

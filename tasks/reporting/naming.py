@@ -15,6 +15,12 @@ OWN_WORDS = frozenset(
         "sentence length",
         "position",
         "casing",
+        "text length",
+        "class in train",
+        "confused",
+        "words between",
+        "question word",
+        "answer length",
     }
 )
 

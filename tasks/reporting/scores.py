@@ -73,7 +73,7 @@ class Scores:
     gold: int
     predicted: int
     sentences: int
-    words: int
+    words: int | None
     types: dict[str, TypeScore]
 
 
@@ -128,7 +128,7 @@ def read_scores(path: Path, headline: str) -> Scores:
             gold=metrics["gold_entities"],
             predicted=metrics["predicted_entities"],
             sentences=metrics["sentences"],
-            words=metrics["words"],
+            words=metrics.get("words"),
             types={
                 visible(label): TypeScore(
                     Figures(own["f1"], own["precision"], own["recall"]), interval(own, "f1"), own["support"]
@@ -141,7 +141,7 @@ def read_scores(path: Path, headline: str) -> Scores:
 
 
 def read_tokens(path: Path) -> dict[str, TokenTable]:
-    """The token-level tables by split."""
+    """The token-level tables by split; none of a task without tokens."""
 
     def line(label: str, own: dict[str, Any]) -> TokenLine:
         return TokenLine(visible(label), Figures(own["f1-score"], own["precision"], own["recall"]), int(own["support"]))
@@ -156,6 +156,7 @@ def read_tokens(path: Path) -> dict[str, TokenTable]:
                 words=sum(int(own["support"]) for own in value[split]["labels"].values()),
             )
             for split in SPLITS
+            if value[split] is not None
         }
 
     return unpacked(path, tables)

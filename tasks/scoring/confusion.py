@@ -1,5 +1,6 @@
 """Which type is taken for which: gold entities against predicted ones."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,5 +37,7 @@ def confusion(predictions: Sequence[Prediction]) -> list[tuple[str, str]]:
 
 def write_confusion(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
     """A CSV that DVC's confusion template reads: columns gold and predicted, sorted, one line per pair."""
-    lines = ["gold,predicted", *(f"{gold},{predicted}" for gold, predicted in sorted(pairs))]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("gold", "predicted"))
+        writer.writerows(sorted(pairs))

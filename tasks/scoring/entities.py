@@ -14,8 +14,12 @@ from tasks.records import Example, Prediction
 from tasks.scoring import errors, intervals, invariance, mistakes, occurrences, slices, spans, suspects
 from tasks.scoring.baselines import Baselines
 from tasks.scoring.cases import Analysis
+from tasks.scoring.confusion import confusion
 from tasks.scoring.measures import Measure, f1, macro_f1
 from tasks.scoring.spans import Spans
+from tasks.scoring.tokens import token_table
+
+__all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "score", "token_table", "type_counts"]
 
 Floats = NDArray[np.float64]
 

@@ -32,7 +32,7 @@ def focus(
         for a kind, which has no right items), the headline if the errors were right, and the gain. ``left_out``:
         number of entries beyond MOST by dimension.
     """
-    width = measure.counts([]).shape[1]
+    width = len(cases[0].counts) if cases else measure.counts([]).shape[1]  # may depend on the gold that there is
     counts = np.array([case.counts for case in cases], dtype=np.float64).reshape(len(cases), width)
     if_right = np.array([case.if_right for case in cases], dtype=np.float64).reshape(len(cases), width)
     totals, wrong = counts.sum(axis=0), np.array([case.kind != RIGHT for case in cases], dtype=bool)

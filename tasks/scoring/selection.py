@@ -1,6 +1,18 @@
-"""The figure by which the best epoch is chosen: strict entity F1 on validation. finetune imports no other scoring."""
+"""The figure on validation by which the best epoch is chosen: a function of the name of each adapter's headline.
 
-from collections.abc import Sequence
+finetune imports no other scoring, so that a change elsewhere does not train anything anew.
+"""
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+PUNCTUATION = frozenset(string.punctuation)
+ARTICLES = re.compile(r"\b(a|an|the)\b")
+IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
@@ -19,6 +31,90 @@ def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]])
         in_predicted += len(predicted_spans)
         right += len(gold_spans & predicted_spans)
     return 2 * right / (in_gold + in_predicted) if right else 0.0
+
+
+def macro_f1(gold: Sequence[str | Sequence[str]], predicted: Sequence[str | Sequence[str]]) -> float:
+    """Mean F1 of the classes that gold has, between 0 and 1; each text has one class or a list of them.
+
+    A class that is only predicted makes the precision of none worse, but lacks where it stands instead of another.
+    """
+    right, in_gold, in_predicted = Counter[str](), Counter[str](), Counter[str]()
+    for one, other in zip(gold, predicted, strict=True):
+        wanted, given = label_set(one), label_set(other)
+        in_gold.update(wanted)
+        in_predicted.update(given)
+        right.update(wanted & given)
+    return sum(2 * right[name] / (in_gold[name] + in_predicted[name]) for name in in_gold) / max(len(in_gold), 1)
+
+
+def label_set(labels: str | Sequence[str]) -> set[str]:
+    """One label or several as a set."""
+    return {labels} if isinstance(labels, str) else set(labels)
+
+
+Answers = Sequence[Mapping[str, Any]]  # each with its ``text``; none where a question has no answer
+
+
+def answer_f1(gold: Sequence[Answers], predicted: Sequence[Answers]) -> float:
+    """Mean over the questions of the best overlap with a gold answer, between 0 and 1 (tasks/scoring/answers.py)."""
+    figures = [best_overlap(texts(one), texts(other))[2] for one, other in zip(gold, predicted, strict=True)]
+    return sum(figures) / max(len(figures), 1)
+
+
+def texts(answers: Answers) -> list[str]:
+    """The texts of answers, ``""`` where there is none."""
+    return [str(one["text"]) for one in answers] or [""]
+
+
+def best_overlap(gold: Sequence[str], predicted: Sequence[str]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of the tokens of the first predicted text, against the gold one where F1 is largest."""
+    given = answer_tokens(predicted[0])
+    return max((overlap(answer_tokens(text), given) for text in gold), key=lambda figures: figures[2])
+
+
+def overlap(gold: Sequence[str], predicted: Sequence[str]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of one bag of tokens against another; 1 where both are empty, 0 where one is."""
+    if not gold or not predicted:
+        same = float(bool(gold) == bool(predicted))
+        return same, same, same
+    shared = sum((Counter(gold) & Counter(predicted)).values())
+    return shared / len(predicted), shared / len(gold), 2 * shared / (len(gold) + len(predicted))
+
+
+def answer_tokens(text: str) -> list[str]:
+    """Tokens of an answer that are compared: SQuAD's, and for Chinese and Japanese single characters.
+
+    As the official script of SQuAD 1.1 and 2.0 has them: lower case, without ASCII punctuation, without a, an and the,
+    apart by white space. In a text with Chinese characters or kana all punctuation goes and each such character is a
+    token of its own (the mixed segmentation of CMRC 2018 and MLQA).
+    """
+    text = text.lower()
+    if IDEOGRAPHS.search(text):
+        kept = (" " if unicodedata.category(one)[0] in "PS" else one for one in text)
+        return IDEOGRAPHS.sub(r" \g<0> ", "".join(kept)).split()
+    return ARTICLES.sub(" ", "".join(one for one in text if one not in PUNCTUATION)).split()
+
+
+NO_RELATION = ("other", "no_relation", "none", "na", "n/a")  # names of the label of no relation, in lower case
+
+
+def relation_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
+    """Mean F1 of the relations of gold, between 0 and 1: the direction counts, no relation is none of them."""
+    right, in_gold, in_predicted = Counter[str](), Counter[str](), Counter[str]()
+    for one, other in zip(gold, predicted, strict=True):
+        wanted, given = undirected(one), undirected(other)
+        if wanted is not None:
+            in_gold[wanted] += 1
+            right[wanted] += one == other
+        if given is not None:
+            in_predicted[given] += 1
+    return sum(2 * right[name] / (in_gold[name] + in_predicted[name]) for name in in_gold) / max(len(in_gold), 1)
+
+
+def undirected(label: str) -> str | None:
+    """The name of a relation without its direction, None for no relation."""
+    name = label.removesuffix("(e1,e2)").removesuffix("(e2,e1)")
+    return None if name.lower() in NO_RELATION else name
 
 
 def strict_spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:

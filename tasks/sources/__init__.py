@@ -5,9 +5,11 @@ for each record and an `Unreadable` for each that it cannot make out, so that th
 means. It raises UserError only where the rest of the file cannot be read at all.
 """
 
+import gzip
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO, cast
 
 from tasks.errors import Defect, UserError
 from tasks.records import Row
@@ -20,6 +22,12 @@ READERS = {
     "csv": ("tables", "read_csv"),
     "json": ("tables", "read_json"),
     "parquet": ("tables", "read_parquet"),
+    "tsv": ("tables", "read_tsv"),
+    "part": ("parts", "read"),
+    "lines": ("lines", "read"),
+    "folder": ("folders", "read"),
+    "semeval": ("semeval", "read"),
+    "squad": ("squad", "read"),
 }
 ENDINGS = {
     **dict.fromkeys((".conll", ".conllu", ".conll03", ".txt", ".tsv", ".bio", ".iob", ".iob2"), "conll"),
@@ -49,19 +57,37 @@ def reader(kind: str) -> Reader:
     return read
 
 
-def format_of(name: str, setting: str) -> str:
+def format_of(name: str, setting: str, own: Mapping[str, str] | None = None) -> str:
     """The format to read file ``name`` with, by its ending. ``setting`` is the params key that names another one.
+
+    Args:
+        own: formats by ending that a task means otherwise than most do.
 
     Raises:
         UserError: the ending says nothing.
     """
-    ending = Path(name).suffix.lower()
-    if ending not in ENDINGS:
+    file, key = split_key(name)
+    if key:
+        return "part"
+    endings = {**ENDINGS, **(own or {})}
+    ending = Path(file.removesuffix(".gz")).suffix.lower()
+    if ending not in endings:
         raise UserError(
             f"{name}: the ending {ending!r} names no format; set {setting} to one of {', '.join(READERS)}, "
-            f"or name the file with one of {' '.join(ENDINGS)}"
+            f"or name the file with one of {' '.join(filter(None, endings))}"
         )
-    return ENDINGS[ending]
+    return endings[ending]
+
+
+def split_key(name: str) -> tuple[str, str]:
+    """A file's name and the key of the part of it that is meant, as in ``data.json:train``; ``""`` for the whole."""
+    file, colon, key = name.rpartition(":")
+    return (file, key) if colon and file.removesuffix(".gz").endswith(".json") else (name, "")
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """A file to read bytes from, unpacked where its name ends with .gz."""
+    return cast(IO[bytes], gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
 
 
 def undecodable(error: UnicodeDecodeError) -> tuple[str, str, str]:

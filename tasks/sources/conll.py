@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.records import Row
-from tasks.sources import Item, Unreadable, undecodable
+from tasks.sources import Item, Unreadable, open_binary, undecodable
 
 # "# newdoc", "# newdoc id = X" (CoNLL-U), "# doc: X", "# doc X", "#begin document (X); part 0" (OntoNotes)
 NEW_DOCUMENT = re.compile(
@@ -56,7 +56,7 @@ def read(path: Path, name: str) -> Iterator[Item]:
                 document = (match["name"] or match["word"] or "").strip() or f"{name}:{number}"
         pending.clear()
 
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         for number, raw in enumerate(file, start=1):
             if number == 1:
                 raw = raw.removeprefix(b"\xef\xbb\xbf")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.records import Row
-from tasks.sources import Item, Unreadable, undecodable
+from tasks.sources import Item, Unreadable, open_binary, undecodable
 
 
 def read(path: Path, name: str) -> Iterator[Item]:
@@ -15,7 +15,7 @@ def read(path: Path, name: str) -> Iterator[Item]:
     Blank lines are passed over, a byte order mark is dropped. `Unreadable` are bytes that are not UTF-8, what is not
     JSON or not an object, and text that no file can hold (half of a surrogate pair, written as ``\\\\ud83d``).
     """
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         for number, raw in enumerate(file, start=1):
             if number == 1:
                 raw = raw.removeprefix(b"\xef\xbb\xbf")

@@ -18,7 +18,17 @@ SURPLUS = "\ufdd1"
 
 
 def read_csv(path: Path, name: str) -> Iterator[Item]:
-    """Yield a row per record of a comma-separated file with a header; ``fields`` are strings by column name.
+    """Yield a row per record of a comma-separated file with a header, as `_separated` says."""
+    return _separated(path, name, {})
+
+
+def read_tsv(path: Path, name: str) -> Iterator[Item]:
+    """Yield a row per line of a tab-separated file with a header, as `_separated` says; quotes are characters."""
+    return _separated(path, name, {"sep": "\t", "quoting": csv.QUOTE_NONE})
+
+
+def _separated(path: Path, name: str, form: dict[str, Any]) -> Iterator[Item]:
+    """Yield a row per record of a file of cells with a header; ``fields`` are strings by column name.
 
     The row's line is that of the record's first line. Blank lines are passed over. `Unreadable` are records with fewer
     or more cells than the header, and bytes that are not UTF-8.
@@ -28,7 +38,9 @@ def read_csv(path: Path, name: str) -> Iterator[Item]:
             makes it; or the file cannot be parsed.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        header = next(csv.reader(file), [])
+        header = next(
+            csv.reader(file, delimiter=form.get("sep", ","), quoting=form.get("quoting", csv.QUOTE_MINIMAL)), []
+        )
     if not any(header) or len(set(header)) < len(header):
         raise UserError(f"{name}:1: {header} is no header; the first line must name each column, no two alike")
     columns = [*header, SURPLUS]
@@ -47,6 +59,7 @@ def read_csv(path: Path, name: str) -> Iterator[Item]:
         "on_bad_lines": lambda cells: cells[: len(columns)],
         "encoding": "utf-8-sig",
         "encoding_errors": "hone.mark",
+        **form,
     }
     line = 2
     for record in _stream(path, name, "CSV", settings):
@@ -61,7 +74,8 @@ def read_csv(path: Path, name: str) -> Iterator[Item]:
             message = f"{found} cells where the header has {len(header)} columns"
             if line > here + 1:  # it may have swallowed any number of records, so it is not one row to leave out
                 raise UserError(f"{place}: {message}, up to line {line - 1}; is a quote left open? close it")
-            yield Unreadable("broken columns", place, message, 'put cells that hold commas in "quotes"', row)
+            remedy = "take the tab out" if "sep" in form else 'put cells that hold commas in "quotes"'
+            yield Unreadable("broken columns", place, message, remedy, row)
         elif any(UNDECODABLE in cell for cell in cells):
             message, remedy = "bytes that are not UTF-8", "save the file as UTF-8 or mend the line"
             yield Unreadable("undecodable bytes", place, message, remedy, row)

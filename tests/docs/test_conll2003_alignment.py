@@ -13,9 +13,9 @@ from tasks.batches import collate
 from tasks.compute import Machine
 from tasks.encoding import IGNORED, encode_words
 from tasks.inference import probabilities
+from tasks.objectives import mean_cross_entropy
 from tasks.records import Example
 from tasks.scoring.entities import score
-from tasks.training import mean_cross_entropy
 
 CPU = torch.device("cpu")
 TYPES = ["LOC", "MISC", "ORG", "PER"]
@@ -176,8 +176,10 @@ def test_padding_never_enters_the_score(
     for batch_size in (1, 6):  # without padding, and padded to the longest of six
         windows = adapter.encode(examples, wordpiece, classes, 128, 32)
         machine = Machine(CPU, False, "test")
-        answers = probabilities(tiny_model, windows, pad_id=0, machine=machine, batch_size=batch_size)
-        found.append(adapter.decode(examples, answers, classes))
+        answers = probabilities(
+            tiny_model, tiny_model.classifier, windows, pad_id=0, machine=machine, batch_size=batch_size
+        )
+        found.append(adapter.decode(examples, answers, classes, None))
     assert [p.predicted for p in found[0]] == [p.predicted for p in found[1]]
     for alone, together in zip(*found, strict=True):
         assert together.confidence == pytest.approx(alone.confidence, abs=1e-5)

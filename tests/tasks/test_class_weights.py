@@ -5,7 +5,7 @@ import torch
 
 from tasks.adapters import Encoded
 from tasks.class_weights import class_weights, weight_of
-from tasks.training import mean_cross_entropy
+from tasks.objectives import mean_cross_entropy
 
 WINDOWS = [
     Encoded(0, [2, 5, 6, 7, 3], [-100, 0, 0, 1, -100], [(1, 0), (2, 1), (3, 2)]),

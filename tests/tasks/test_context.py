@@ -130,4 +130,4 @@ def test_a_long_sentence_has_its_windows_as_before(bert_folder: Path) -> None:
     wide = encode(list(surround(long, 16)), tokenizer, CLASSES, 16, 4)
     assert len(plain) > 4
     assert wide[1:] == plain[1:]
-    assert decode(long, [], CLASSES)[1].predicted == ["O"] * 40
+    assert decode(long, [], CLASSES, options("none"))[1].predicted == ["O"] * 40

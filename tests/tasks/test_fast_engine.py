@@ -15,8 +15,8 @@ from tasks.encoding import encode_words
 from tasks.fast_engine import FastEngine, _parts, unfit
 from tasks.finetune import set_dropout
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
+from tasks.objectives import mean_cross_entropy
 from tasks.optimizers import parameter_groups, set_rate
-from tasks.training import mean_cross_entropy
 
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
 BF16 = Machine(torch.device("cpu"), bf16=True, description="cpu, bf16")

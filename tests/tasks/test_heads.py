@@ -22,10 +22,10 @@ from tasks.fast_engine import FastEngine
 from tasks.finetune import finetune, set_dropout
 from tasks.heads import HEAD, Tagger, chain_of, hidden_states, with_head
 from tasks.models import content_hash, load_tokenizer
+from tasks.objectives import mean_cross_entropy
 from tasks.plain_engine import PlainEngine
 from tasks.predictor import Predictor
 from tasks.scoring.selection import entity_f1
-from tasks.training import mean_cross_entropy
 
 ROOT = Path(__file__).parents[2]
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")

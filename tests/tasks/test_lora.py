@@ -12,8 +12,8 @@ from tasks.encoding import encode_words
 from tasks.errors import UserError
 from tasks.lora import Lora
 from tasks.models import load_tokenizer
+from tasks.objectives import mean_cross_entropy
 from tasks.plain_engine import PlainEngine
-from tasks.training import mean_cross_entropy
 
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
 OPTIONS: dict[str, Any] = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": ["query", "value"]}

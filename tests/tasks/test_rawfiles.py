@@ -44,7 +44,8 @@ def test_a_missing_file_names_those_that_are_there(root: Path) -> None:
     for number in range(20):
         (root / "two" / f"{number:02}").touch()
     assert refused(root, "two", "x").endswith(", 11 and 9 more")
-    assert "is not in" in refused(root, "one", "more")
+    (root / "one" / "odd.conll").mkdir()
+    assert "is not in" in refused(root, "one", "odd.conll")
 
 
 @pytest.mark.parametrize("name", ["../two/x.txt", "/etc/passwd", "more/../../two/x.txt", "", ".", "a\0b"])
@@ -93,3 +94,14 @@ def test_only_what_is_not_raw_data_is_cleared(root: Path, tmp_path: Path) -> Non
 def test_lines_are_counted(root: Path) -> None:
     (root / "many").write_bytes(b"a\n" * 700_000 + b"b")
     assert rawfiles.count_lines(root / "many") == 700_000
+
+
+def test_a_folder_without_ending_and_parts_of_one_file_are_names_too(root: Path) -> None:
+    (root / "one" / "all.json").write_text("{}")
+    found = rawfiles.find(root / "one", "one", {"train": ["more", "all.json:a"], "test": ["all.json:b"]})
+    assert [(file.path.name, file.name) for file in found] == [
+        ("more", "more"), ("all.json", "all.json:a"), ("all.json", "all.json:b")
+    ]  # fmt: skip
+    for names in (["all.json:a", "all.json:a"], ["all.json:a", "all.json"]):
+        assert "name each file once" in refused(root, "one", *names)
+    assert rawfiles.count_lines(root / "one" / "more") is None

@@ -55,9 +55,9 @@ def test_words_of_any_inputs() -> None:
 
 def test_the_line_says_what_was_lost() -> None:
     found = tally([1000, 500])
-    assert summary.line("test", found, False) == "test: 2 sentences, 1,500 words, 2 entities"
+    assert summary.line("test", found, False, "sentences", "entities") == "test: 2 sentences, 1,500 words, 2 entities"
     found.repairs["I- became B-"] = 3
     found.refuse(Defect("no words", "x:9", "it is empty", "mend it", 2))
-    assert summary.line("test", found, True) == (
+    assert summary.line("test", found, True, "sentences", "entities") == (
         "test (cut from train): 2 sentences, 1,500 words, 2 entities, 3 tags repaired, 1 rows refused with 2 entities"
     )

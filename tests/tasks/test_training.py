@@ -18,8 +18,9 @@ from tasks.fast_engine import FastEngine
 from tasks.finetune import set_dropout
 from tasks.history import write_history
 from tasks.models import load_tokenizer
+from tasks.objectives import mean_cross_entropy
 from tasks.plain_engine import PlainEngine
-from tasks.training import Plan, mean_cross_entropy, train
+from tasks.training import Plan, train
 
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
 SENTENCES = [

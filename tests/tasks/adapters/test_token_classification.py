@@ -16,7 +16,7 @@ def decoded(*rows: list[float]) -> Prediction:
     words = [str(index) for index in range(len(rows))]
     example = Example("a:1", "report 1", {"words": words}, ["O"] * len(rows))
     window = Encoded(0, [], [], [(index, index) for index in range(len(rows))])
-    (prediction,) = decode([example], [(window, np.array(rows, np.float32))], CLASSES)
+    (prediction,) = decode([example], [(window, np.array(rows, np.float32))], CLASSES, None)
     return prediction
 
 
@@ -44,6 +44,6 @@ def test_minus_signs_of_a_chain_say_what_was_not_chosen() -> None:
 def test_a_word_that_no_window_answers_is_outside_and_unsure() -> None:
     examples = [Example("a:1", None, {"words": ["x", "y"]}, ["O", "O"]), Example("a:2", None, {"words": []}, [])]
     answers: list[tuple[Encoded, Any]] = [(Encoded(0, [], [], [(0, 0)]), np.eye(5, dtype=np.float32)[[3]])]
-    one, empty = decode(examples, answers, CLASSES)
+    one, empty = decode(examples, answers, CLASSES, None)
     assert (one.predicted, one.confidence, one.runner_up_confidence) == (["B-LOC", "O"], [1.0, 0.0], [0.0, 0.0])
     assert (empty.predicted, empty.confidence, empty.runner_up) == ([], [], [])

@@ -44,7 +44,7 @@ def test_the_words_hold_the_figures(drawn: dict[str, str]) -> None:
     assert "validation 0.593, interval 0.443 to 0.743, dictionary baseline 0.308" in drawn["headline"]
     assert "goal 0.750." in drawn["headline"]
     assert "wrong type +0.222 by 3 errors; missed +0.050 by 1 error" in drawn["kinds"]
-    assert "at 0.81 0.50 of 2 entities are right" in drawn["reliability"]
+    assert "at 0.81 0.50 of 2 answers are right" in drawn["reliability"]
     assert "from 0.00 on precision 0.615, recall 0.571" in drawn["thresholds"]
 
 

@@ -13,7 +13,7 @@ RUN = Path(__file__).parent / "fixtures/run"
 
 @pytest.fixture(scope="module")
 def findings() -> Findings:
-    return read_findings(RUN / "prepared/summary.json", show_text=True)
+    return read_findings(RUN / "prepared/summary.json", "sentence", show_text=True)
 
 
 def test_gold_is_accounted_for(findings: Findings) -> None:
@@ -33,7 +33,7 @@ def test_what_was_refused_and_repaired_is_counted_by_kind(findings: Findings) ->
 
 
 def test_messages_quote_the_data_and_go_where_no_text_may_be_shown() -> None:
-    closed = read_findings(RUN / "prepared/summary.json", show_text=False)
+    closed = read_findings(RUN / "prepared/summary.json", "sentence", show_text=False)
     assert [row.message for row in closed.refused] == ["", ""]
 
 
@@ -68,7 +68,7 @@ def test_preprocess_writes_what_is_read_here(tmp_path: Path) -> None:
         on_defect="stop",
         fractions={"validation": 0.5, "test": 0.5},
     )
-    found = read_findings(tmp_path / "prepared/summary.json", show_text=True)
+    found = read_findings(tmp_path / "prepared/summary.json", "sentence", show_text=True)
     assert [split.sentences for split in found.splits] == [1, 1, 1]
     assert (found.changes, found.refused) == ((), ())
     assert found.notes == (

@@ -51,7 +51,7 @@ def test_what_somebody_who_gets_the_model_must_know_is_there(card: str, hashes: 
         "## Evaluation",
     ]
     for words in (
-        "On test it has a strict F1 of 0.909 [0.759, 1.000].",
+        "On test it has a strict entity F1 of 0.909 [0.759, 1.000].",
         "The data card says under `Bias`:\n\n> - Rather short.\n>\n> - Old.",
         "heading names it (use) is quoted here.",
         "divide the logits by 1.35",

@@ -1,0 +1,72 @@
+"""Each adapter learns its fixture rows: 20 steps of a toy model through the stages' own code, then saved and loaded."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tasks import params, records, sources
+from tasks.adapters import find
+from tasks.compute import Machine
+from tasks.finetune import finetune
+from tasks.models import content_hash
+from tasks.params import check, read_yaml, tasks_available
+from tasks.predictor import Predictor
+from tasks.records import Example, Row
+from tasks.scoring import selection
+
+ROOT = Path(__file__).parents[3]
+FIXTURES = Path(__file__).parent / "fixtures"
+CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
+
+
+def prepare(task: str, folder: Path) -> list[Example]:
+    """The fixture rows as train and validation, as preprocess leaves them."""
+    adapter = find(task)
+    options = check(adapter.options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
+    (path,) = (FIXTURES / task).glob("train.*")
+    read = sources.reader(adapter.source(path.name, options))
+    rows = [row for row in read(path, path.name) if isinstance(row, Row)]
+    facts = adapter.survey(rows, options)
+    examples = [adapter.parse(row, options, facts, Counter()) for row in rows]
+    folder.mkdir()
+    records.write_examples(folder / "train.jsonl", examples)
+    records.write_examples(folder / "validation.jsonl", examples)
+    labels = sorted(set().union(*(adapter.items(example.target) for example in examples)))
+    records.write_json(folder / "labels.json", labels)
+    return examples
+
+
+def settings_of(task: str, model: Path, **changes: Any) -> params.Params:
+    values = params.load(ROOT / "params.yaml").model_dump()
+    values["task"], values["options"] = task, read_yaml(ROOT / "params.yaml")[task]
+    values["finetune"] |= {"model": str(model), "revision": content_hash(model), "max_length": 64, "window_overlap": 8}
+    values["finetune"] |= {"batch_size": 4, "max_steps": 20, "epochs": 9, "learning_rate": 1e-2, "dropout": 0.0}
+    values["finetune"] |= changes
+    values["compute"] |= {"device": "cpu", "precision": "fp32", "threads": 1}
+    return params.Params.model_validate(values)
+
+
+@pytest.mark.parametrize("task", tasks_available())
+@pytest.mark.parametrize(("model", "changes"), [("bert_folder", {}), ("roberta_folder", {"optimizer": "adafactor"})])
+def test_twenty_steps_lower_the_loss_and_the_saved_model_answers_as_the_trained_one(
+    task: str, model: str, changes: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest, capsys: Any
+) -> None:
+    examples = prepare(task, tmp_path / "prepared")
+    settings = settings_of(task, request.getfixturevalue(model), **changes)
+    finetune(settings, tmp_path / "prepared", tmp_path / "model", tmp_path / "history.csv", None)
+    assert ("fast path;" in capsys.readouterr().err) == (not changes)
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    losses = [float(row["train_loss"]) for row in rows]
+    assert int(rows[-1]["step"]) == 20
+    assert losses[-1] < 0.9 * losses[0]
+    assert float(rows[-1]["validation_loss"]) < 0.9 * losses[0]
+    predictor = Predictor(tmp_path / "model", find(task), CPU, 8)
+    predictions = list(predictor.predict(iter(examples)))
+    figure = getattr(selection, find(task).headline)([p.gold for p in predictions], [p.predicted for p in predictions])
+    best = max(float(row["validation_f1"]) for row in rows)
+    assert figure == pytest.approx(best, abs=1e-6)
+    assert best > 0

@@ -1,0 +1,74 @@
+"""Each adapter through all four stages on its fixture rows: what one stage leaves, the next one reads."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import params
+from tasks.adapters import find
+from tasks.evaluate import evaluate
+from tasks.finetune import finetune
+from tasks.models import content_hash
+from tasks.params import check, read_yaml, tasks_available
+from tasks.preprocess import preprocess
+from tasks.report import report
+
+ROOT = Path(__file__).parents[3]
+FIXTURES = Path(__file__).parent / "fixtures"
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.mark.parametrize("task", tasks_available())
+def test_from_raw_files_to_the_report(task: str, bert_folder: Path, tmp_path: Path, capsys: Any) -> None:
+    adapter = find(task)
+    values = params.load(ROOT / "params.yaml").model_dump()
+    values["task"], values["options"] = task, read_yaml(ROOT / "params.yaml")[task]
+    values["dataset"] = "rows"
+    values["finetune"] |= {"model": str(bert_folder), "revision": content_hash(bert_folder), "max_length": 64}
+    values["finetune"] |= {"batch_size": 4, "epochs": 2, "learning_rate": 1e-2, "window_overlap": 8}
+    values["compute"] |= {"device": "cpu", "precision": "fp32", "threads": 1}
+    settings = params.Params.model_validate(values)
+    raw, data = tmp_path / "raw" / "rows", tmp_path / "data"
+    raw.mkdir(parents=True)
+    names = {}
+    for split in SPLITS:
+        source = next((FIXTURES / task).glob("broken.*" if split == "test" else "train.*"))
+        names[split] = [f"{split}{source.suffix}"]
+        shutil.copy(source, raw / names[split][0])
+    facts = preprocess(
+        raw,
+        data / "prepared",
+        adapter=adapter,
+        options=check(adapter.options, settings.options, Path("params.yaml")),
+        dataset="rows",
+        splits=names,
+        seed=1,
+        on_defect="skip",
+        fractions={},
+    )
+    assert [len(facts["splits"][split]["refused"]) for split in SPLITS] == [0, 0, 1]
+    finetune(settings, data / "prepared", data / "model", data / "history.csv", None)
+    evaluate(settings, data / "prepared", data / "model", data)
+    report(settings, raw, data, data / "report")
+    metrics = json.loads((data / "metrics.validation.json").read_text())
+    headline = metrics[adapter.headline]
+    assert metrics[f"{adapter.headline}_low"] <= headline <= metrics[f"{adapter.headline}_high"]
+    assert any(name.startswith("baseline_") for name in metrics)
+    focus = json.loads((data / "focus.json").read_text())
+    assert focus["headline"]["value"] == pytest.approx(headline, abs=1e-6)
+    mistakes = (data / "mistakes.validation.jsonl").read_text().splitlines()
+    assert sum(focus["errors"].values()) == len(mistakes)
+    page = (data / "report" / "report.html").read_text()
+    words = adapter.wording
+    assert f"validation: {words.headline}" in page
+    if task != "token_classification":
+        shown = re.sub(r"<style.*?</style>|<script.*?</script>", "", page, flags=re.S).lower()
+        assert "entit" not in shown
+        assert "token table" not in shown
+    said = capsys.readouterr().err
+    assert f"train: {facts['splits']['train']['sentences']:,} {words.examples}" in said
+    assert f"validation: {words.headline} {headline:.4f}" in said
