@@ -14,7 +14,7 @@ from hone import cli
 from tasks.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "why", "focus", "score", "diff", "resolve", "predict", "import", "doctor"]
+COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict"]
 COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server"]
 
 
@@ -131,10 +131,25 @@ def test_help_answers_in_half_a_second_and_loads_nothing_heavy():
     assert not loaded & {"torch", "transformers", "dvc", "prefect", "datasets", "numpy", "pydantic", "rich", "ruamel"}
 
 
+GROUPS = sorted((ROOT / "hone" / "commands").glob("*.py"))
+
+
 def test_bodies_are_imported_inside_the_commands_only():
-    tree = ast.parse((ROOT / "hone" / "cli.py").read_text())
-    at_top = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
-    assert [name for name in at_top if name.startswith(("hone", "tasks", "flows"))] == ["hone.terminal", "tasks.errors"]
+    assert {path.stem for path in GROUPS} >= {"pipeline", "result", "loop", "kept", "service"}
+    light = {"hone.commands", "hone.commands.options", "hone.commands.project", "hone.terminal", "tasks.errors"}
+    for path in (ROOT / "hone" / "cli.py", *GROUPS):
+        tree = ast.parse(path.read_text())
+        at_top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+        assert {name for name in at_top if name.startswith(("hone", "tasks", "flows"))} <= light, path
+
+
+@pytest.mark.parametrize("command", ["try", "repeat", "sweep", "ablate", "curve"])
+def test_commands_that_run_trials_say_where(command, project, called):
+    reason = ["why not"] if command == "try" else []
+    invoke(command, *reason, "--on", "ray", "--address", "127.0.0.1:6379", "--git-remote", "origin")
+    ((_, options, _),) = called
+    where = {name: options[name] for name in ("on", "address", "git_remote")}
+    assert where == {"on": "ray", "address": "127.0.0.1:6379", "git_remote": "origin"}
 
 
 def test_version():

@@ -1,0 +1,55 @@
+"""Commands that stay up: a schedule and its server."""
+
+from typing import Annotated
+
+import typer
+
+from hone.commands.project import PARAMS, project
+
+commands = typer.Typer()
+
+
+@commands.command(short_help="Run the pipeline on a schedule.")
+def schedule(
+    cron: Annotated[str | None, typer.Option(metavar="CRON", help="Minute, hour, day, month, weekday.")] = None,
+    interval: Annotated[
+        int | None, typer.Option(metavar="SECONDS", min=1, help="Seconds from one run to the next.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the deployment in Prefect.")] = "hone",
+    timezone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Time zone of --cron, e.g. Europe/Berlin; none means UTC."),
+    ] = None,
+) -> None:
+    """Run the pipeline on a schedule, against a running Prefect server, until Ctrl-C.
+
+    \b
+    Examples:
+      hone schedule --cron "0 3 * * *"                     every night at three
+      hone schedule --cron "0 3 * * 1" --timezone Europe/Berlin
+      hone schedule --interval 3600                        every hour
+    """
+    with project():
+        from tasks.params import load
+
+        load(PARAMS)
+        from hone.schedule import schedule as body
+
+        raise typer.Exit(body(cron=cron, interval=interval, name=name, timezone=timezone))
+
+
+@commands.command(short_help="Start a Prefect server on loopback.")
+def server(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 4200,
+) -> None:
+    """Start a Prefect server on loopback, for schedules and for looking at runs, until Ctrl-C.
+
+    \b
+    Examples:
+      hone server
+      hone server --port 4300
+    """
+    with project():
+        from hone.server import server as body
+
+        raise typer.Exit(body(port=port))
