@@ -184,8 +184,7 @@ def _hypothesis(row: Row) -> str:
     one = row.iteration
     if one.expect is None:
         return one.hypothesis
-    outcome = {True: "held", False: "not held", None: "not known"}[row.held]
-    return f"{one.hypothesis} (expected {100 * one.expect:+.2f} points: {outcome})"
+    return f"{one.hypothesis} (expected {100 * one.expect:+.2f} points: {row.held or 'not known'})"
 
 
 def _changed(row: Row) -> list[str]:

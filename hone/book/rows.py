@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hone.book.expectation import Expected, came_true
 from hone.book.iterations import Iteration
 from hone.book.verdicts import Verdict, Verdicts
 
@@ -33,7 +34,8 @@ class Row:
         test: the headline on test.
         best: label of the best commit before it, empty for the first.
         verdict: against that.
-        held: whether a trial brought what was expected of it; None where nothing was, or it is not known.
+        held: whether a trial brought what was expected of it, against the commit that it was tried on; None where
+            nothing was expected, or it is not known.
         looks: different models that had been scored on test up to here.
     """
 
@@ -47,7 +49,7 @@ class Row:
     test: float | None
     best: str
     verdict: Verdict | None
-    held: bool | None
+    held: Expected | None
     looks: int
 
 
@@ -82,7 +84,7 @@ def rows(iterations: Iterable[Iteration], headline: str, verdicts: Verdicts) -> 
                 test=number(one.metrics.get("test", {}), headline),
                 best=best.label if best is not None else "",
                 verdict=verdict,
-                held=_held(one, figure, origin, headline),
+                held=_held(one, origin, verdicts),
                 looks=len(seen),
             )
         )
@@ -114,11 +116,11 @@ def number(values: Mapping[str, Any], key: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _held(one: Iteration, figure: float | None, origin: Iteration | None, headline: str) -> bool | None:
-    before = number(origin.metrics.get("validation", {}), headline) if origin is not None else None
-    if one.expect is None or figure is None or before is None:
+def _held(one: Iteration, origin: Iteration | None, verdicts: Verdicts) -> Expected | None:
+    if one.expect is None or origin is None:
         return None
-    return figure - before >= one.expect - 1e-9
+    before, after = (side.predictions.get("validation") for side in (origin, one))
+    return came_true(one.expect, verdicts.between([before], [after]))
 
 
 def _test(one: Iteration) -> str:

@@ -15,7 +15,7 @@ commands = typer.Typer()
 def try_(
     where: Where,
     reason: Annotated[str, typer.Argument(metavar="REASON", help="The hypothesis, in your words.")],
-    settings: Setting = None,
+    changes: Setting = None,
     expect: Annotated[
         float | None, typer.Option(metavar="POINTS", help="Rise of the headline metric, in points (hundredths).")
     ] = None,
@@ -33,8 +33,11 @@ def try_(
     with project():
         from hone import settings as given
 
-        overrides = given.parse(settings or [])
+        overrides = given.parse(changes or [])
         given.check(overrides)
+        from tasks.params import load
+
+        settings = load(PARAMS)
         from hone.try_ import try_ as body
 
         raise typer.Exit(
@@ -44,6 +47,7 @@ def try_(
                 expect=expect,
                 name=name,
                 metric=given.headline(),
+                settings=settings,
                 **where,
             )
         )

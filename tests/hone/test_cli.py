@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from hone import cli
 from tasks.errors import UserError
+from tasks.params import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict"]
@@ -162,7 +163,8 @@ def test_settings_reach_the_bodies_read_as_yaml(project, called):
     common = {"metric": "entity_f1", "on": "threads", "address": None, "git_remote": None}
     invoke("try", "why not", "--expect", "-0.5", "-S", "finetune.learning_rate=1e-4", "-S", "finetune.head=mlp")
     overrides = {"finetune.learning_rate": 1e-4, "finetune.head": "mlp"}
-    said = {"reason": "why not", "overrides": overrides, "expect": -0.5, "name": None}
+    settings = load(project / "params.yaml")
+    said = {"reason": "why not", "overrides": overrides, "expect": -0.5, "name": None, "settings": settings}
     invoke("repeat", "--seeds", "8", "--json")
     assert called == [
         ("try_", said | common, project),

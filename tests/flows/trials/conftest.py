@@ -61,6 +61,12 @@ def work():
         per_type = {"LOC": {"f1": figure / 2}, "PER": {"f1": figure}}
         for split, value in (("validation", figure), ("test", figure - 0.01)):
             write(f"data/metrics.{split}.json", json.dumps({"entity_f1": value, "per_type": per_type}))
+        lines = []
+        for item in range(200):  # the figure is the share that is right, and so F1
+            right = item < round(200 * figure)
+            tags = {"gold": ["B-PER"], "predicted": ["B-PER" if right else "B-LOC"], "confidence": [0.9]}
+            lines.append(json.dumps({"id": f"toy:{item}", **tags}))
+        write("data/predictions.validation.jsonl", "\\n".join(lines) + "\\n")
     note("end")
     return {}
 
@@ -83,6 +89,7 @@ stages:
     cmd: '"$HONE_PYTHON" toy.py score'
     deps: [data/model]
     params: [seed, train]
+    outs: [data/predictions.validation.jsonl]
     metrics:
       - data/metrics.validation.json: {cache: false}
       - data/metrics.test.json: {cache: false}
