@@ -215,7 +215,7 @@ def _ideas(everything: list[Stage]) -> list[str]:
     rate = finetune.get("learning_rate") if isinstance(finetune, dict) else None
     ideas = []
     if isinstance(rate, float):
-        ideas.append(f"dvc exp run -S finetune.learning_rate={rate / 2:g}, then dvc metrics diff")
+        ideas.append(f'hone try "a calmer rate generalizes better" -S finetune.learning_rate={rate / 2:g}')
     if any(Path(out).name == "model" for stage in everything for out in stage.outs):
         ideas.append('hone predict "Angela Merkel visited Toyota in Nagoya."')
     return ideas or ["change one value in params.yaml, then hone run"]

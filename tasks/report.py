@@ -37,8 +37,7 @@ def report(settings: params.Params, raw: Path, data: Path, folder: Path) -> dict
     """
     adapter, goal = adapters.find(settings.task), settings.goal
     metric = adapter.headline if goal.metric == HEADLINE else goal.metric
-    # The goal of a slice is no figure of the metrics; hone run tells how far it is.
-    gathered = gather(data, settings, adapter, (metric, goal.value) if goal.value and not goal.slice else None)
+    gathered = gather(data, settings, adapter, (metric, goal.value) if goal.value else None, goal.slice)
     hashes = fingerprints(settings, data / "prepared")
     pages = {
         "report.md": markdown(gathered),

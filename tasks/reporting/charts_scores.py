@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tasks.reporting.focus import Focus
 from tasks.reporting.gather import Report
+from tasks.reporting.goal import Goal
 from tasks.reporting.scores import Interval
 from tasks.reporting.svg import FIRST, SECOND, TEXT, canvas, inline_svg
 from tasks.reporting.wording import count, score
@@ -18,14 +19,16 @@ SERIES = (("validation", -0.19, FIRST, "o"), ("test", 0.19, SECOND, "s"))  # wit
 def headline_chart(report: Report) -> str:
     """Strict F1 of the model with its interval, of the baselines, and the goal."""
     baselines = sorted({name for own in report.scores.values() for name in own.baselines})
-    rows = ["model", *baselines]
+    goal = report.goal
+    other = goal if goal and not goal.headline else None
+    rows = ["model", *baselines, *(["the goal's figure"] if other else [])]
     figure, axes = canvas(0.75 + 0.5 * len(rows))
     said = []
     for split, offset, colour, marker in SERIES:
         own = report.scores[split]
         _interval(axes, own.strict.f1, own.interval, offset, colour)
         values = [own.strict.f1, *(own.baselines[name] for name in baselines)]
-        places = [row + offset for row in range(len(rows))]
+        places = [row + offset for row in range(len(values))]
         axes.plot(values, places, color=colour, marker=marker, linestyle="none", markersize=6.5, label=split)
         ends = [own.interval.high, *values[1:]]
         for value, end, place in zip(values, ends, places, strict=True):
@@ -34,13 +37,28 @@ def headline_chart(report: Report) -> str:
             f"{split} {score(own.strict.f1)}, interval {score(own.interval.low)} to {score(own.interval.high)}, "
             + ", ".join(f"{name} baseline {score(own.baselines[name])}" for name in baselines)
         )
-    if report.goal and report.goal.headline:
-        axes.axvline(report.goal.value, color=TEXT, linestyle=":", linewidth=1.4)
-        axes.text(report.goal.value, -0.62, f"goal {report.goal.value:.2f}", horizontalalignment="center", fontsize=9)
-        said.append(f"goal {score(report.goal.value)}")
+    if goal and goal.headline:
+        axes.axvline(goal.value, color=TEXT, linestyle=":", linewidth=1.4)
+        axes.text(goal.value, -0.62, f"goal {goal.value:.2f}", horizontalalignment="center", fontsize=9)
+        said.append(f"goal {score(goal.value)}")
+    if other:
+        said.append(_other_goal(axes, other, len(rows) - 1))
     _rows(axes, rows)
     figure.legend(frameon=False, loc="outside upper right", ncols=2, handletextpad=0.1)
     return inline_svg(figure, "headline", "Strict F1 of model and baselines", "; ".join(said) + ".")
+
+
+def _other_goal(axes: "Axes", goal: Goal, row: int) -> str:
+    """A row for a goal that is not about the headline: its figure on validation and where it should be."""
+    _, _, colour, marker = SERIES[0]
+    if goal.interval:
+        _interval(axes, goal.figure, goal.interval, row, colour)
+    axes.plot([goal.figure], [row], color=colour, marker=marker, linestyle="none", markersize=6.5)
+    axes.plot([goal.value] * 2, [row - 0.42, row + 0.42], color=TEXT, linestyle=":", linewidth=1.4)
+    ends = [goal.figure, goal.value, *([goal.interval.high] if goal.interval else [])]
+    words = f"{goal.figure:.2f}, goal {goal.value:.2f}"
+    axes.text(max(ends) + 0.02, row, words, verticalalignment="center", fontsize=9)
+    return f"{goal.metric} of validation {score(goal.figure)}, goal {score(goal.value)}"
 
 
 def types_chart(report: Report) -> str:

@@ -9,7 +9,7 @@ from tasks.reporting.calibration import Calibration, read_calibration
 from tasks.reporting.confusion import read_confusion
 from tasks.reporting.findings import Findings, read_findings
 from tasks.reporting.focus import Focus, read_focus
-from tasks.reporting.goal import Goal, read_goal
+from tasks.reporting.goal import Goal, read_goal, slice_goal
 from tasks.reporting.history import Epoch, read_history
 from tasks.reporting.mistakes import Mistakes, worst_mistakes
 from tasks.reporting.naming import Naming
@@ -50,8 +50,18 @@ class Report:
     show_text: bool
 
 
-def gather(data: Path, settings: params.Params, adapter: Adapter, goal: tuple[str, float] | None = None) -> Report:
-    """Read the outs of preprocess, finetune and evaluate in folder ``data``; ``goal`` is a metric and its value.
+def gather(
+    data: Path,
+    settings: params.Params,
+    adapter: Adapter,
+    goal: tuple[str, float] | None = None,
+    goal_slice: str = "",
+) -> Report:
+    """Read the outs of preprocess, finetune and evaluate in folder ``data``.
+
+    Args:
+        goal: a metric and the value that it is to reach.
+        goal_slice: ``dimension: name`` of the slice in which the headline is to reach it, in place of the metric.
 
     Raises:
         UserError: a file is missing, broken, or does not belong to the others.
@@ -78,12 +88,17 @@ def gather(data: Path, settings: params.Params, adapter: Adapter, goal: tuple[st
         )
     with formed(data / "suspects.jsonl"):
         suspects = read_suspects(records.read_lines(data / "suspects.jsonl"), show_text=show_text)
+    aim = None
+    if goal and goal_slice:
+        aim = slice_goal(focus, goal_slice, goal[1], adapter.headline, naming)
+    elif goal:
+        aim = read_goal(data / "metrics.validation.json", *goal, adapter.headline)
     return Report(
         task=settings.task,
         wording=adapter.wording,
         dataset=settings.dataset,
         run=describe_run(settings),
-        goal=read_goal(data / "metrics.validation.json", *goal, adapter.headline) if goal else None,
+        goal=aim,
         scores=scores,
         types=tuple(sorted(labels)),
         history=history,

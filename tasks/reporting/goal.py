@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.reporting.focus import Focus
+from tasks.reporting.naming import Naming
 from tasks.reporting.scores import Interval, unpacked
 from tasks.reporting.wording import score
 
@@ -14,7 +16,8 @@ class Goal:
     """The value that a figure of validation is to reach, and the figure with its interval where it has one.
 
     Attributes:
-        metric: name in metrics.validation.json, of nested ones with dots (``per_type.ORG.f1``).
+        metric: name in metrics.validation.json, of nested ones with dots (``per_type.ORG.f1``); for a slice that of
+            the headline and of the slice (``entity_f1 of casing: lower``).
         headline: whether it is the headline that is to reach it.
     """
 
@@ -56,3 +59,14 @@ def read_goal(path: Path, metric: str, value: float, headline: str) -> Goal:
         return Goal(metric, value, figure, interval, metric == headline)
 
     return unpacked(path, goal)
+
+
+def slice_goal(focus: Focus, part: str, value: float, headline: str, naming: Naming) -> Goal | None:
+    """The goal beside the headline within the slice ``part`` (``dimension: name``); None where focus.json lacks it.
+
+    Evaluate keeps the slices that cost most, so that one which is reached may be gone.
+    """
+    dimension, _, name = part.partition(": ")
+    shown = naming.name(dimension, name)
+    figures = [one.figure for one in focus.of(dimension) if one.name == shown and one.figure is not None]
+    return Goal(f"{headline} of {dimension}: {shown}", value, figures[0], None, headline=False) if figures else None

@@ -1,3 +1,4 @@
+import json
 import math
 from dataclasses import replace
 from functools import partial
@@ -180,6 +181,22 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 
 
 @pytest.mark.parametrize("kind", ["fast", "plain"])
+def test_a_run_that_goes_on_tells_all_its_epochs(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    monkeypatch.setenv("HONE_EPOCHS", str(told))
+
+    def kill(done: int) -> None:
+        if done == 7:  # in the second epoch of four steps each
+            raise Killed
+
+    with Checkpoints(tmp_path / "kept", "key", every_steps=1) as store, pytest.raises(Killed):
+        run(toy, figures=[0.5], store=store, on_step=kill)
+    with Checkpoints(tmp_path / "kept", "key", every_steps=1) as store:
+        run(toy, figures=[0.9, 0.2], store=store)
+    lines = [json.loads(text) for text in told.read_text().splitlines()]
+    assert [(line["epoch"], line["figure"]) for line in lines] == [(1, 0.5), (1, 0.5), (2, 0.9), (3, 0.2)]
+
+
 def test_more_padding_changes_no_step(toy: Any, kind: str) -> None:
     model, windows, pad = toy
     start = {name: value.clone() for name, value in model.state_dict().items()}

@@ -12,6 +12,7 @@ from tasks.reporting.calibration import Calibration
 from tasks.reporting.charts import charts, loss_chart, score_chart
 from tasks.reporting.focus import Focus
 from tasks.reporting.gather import Report
+from tasks.reporting.goal import Goal
 from tasks.reporting.history import Epoch
 from tasks.reporting.scores import Interval
 
@@ -97,6 +98,16 @@ def test_what_a_run_does_not_have_is_not_drawn(gathered: Report) -> None:
     drawn = charts(bare)
     assert list(drawn) == ["headline", "loss", "score"]
     assert "goal" not in drawn["headline"]
+
+
+def test_a_goal_for_another_figure_has_a_row_of_its_own(gathered: Report) -> None:
+    goal = Goal("entity_f1 of seen in train: unseen", 0.5, 0.4, None, headline=False)
+    drawn = charts(replace(gathered, goal=goal))["headline"]
+    assert "entity_f1 of seen in train: unseen of validation 0.400, goal 0.500." in drawn
+    texts = [element.text for element in ElementTree.fromstring(drawn).iter("text")]
+    assert {"the goal's figure", "0.40, goal 0.50"} <= set(texts)
+    bounded = replace(goal, interval=Interval(0.2, 0.6))
+    assert charts(replace(gathered, goal=bounded))["headline"].count("<path") > drawn.count("<path")
 
 
 def test_an_interval_that_does_not_hold_its_figure_is_drawn(gathered: Report) -> None:

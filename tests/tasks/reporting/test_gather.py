@@ -100,3 +100,16 @@ def test_a_run_without_any_entity_is_reported(run_folder: Path, settings: params
     report = gather(run_folder, settings, adapters.find("token_classification"))
     assert report.types == ()
     assert report.confusion == {}
+
+
+def test_the_goal_may_be_that_of_a_slice(run_folder: Path, settings: params.Params) -> None:
+    adapter = adapters.find("token_classification")
+    goal = gather(run_folder, settings, adapter, ("entity_f1", 0.5), "seen in train: unseen").goal
+    assert goal is not None and (goal.metric, goal.figure, goal.value, goal.headline) == (
+        "entity_f1 of seen in train: unseen", 0.4, 0.5, False
+    )  # fmt: skip
+    assert goal.verdict == "0.100 to go" and goal.interval is None
+    assert gather(run_folder, settings, adapter, ("entity_f1", 0.5), "casing: none such").goal is None
+    hidden = settings.model_copy(update={"report": settings.report.model_copy(update={"show_text": False})})
+    goal = gather(run_folder, hidden, adapter, ("entity_f1", 0.5), "document: harbour letters").goal
+    assert goal is not None and goal.metric == "entity_f1 of document: document 1" and goal.figure == 0.6
