@@ -2,7 +2,8 @@
 
 Works in a clone of this repository in `--folder`, so that nothing here changes. Each step is a command whose output is
 kept there; a step that has one is not run again, so the story goes on where it was interrupted. The sweep is killed
-once in its middle. `--write docs/loop.md` fills the page; `--epochs` and `--trials` make the story shorter.
+once in its middle. `--write docs/loop.md` fills the page; `--trials`, `--seeds` and `-S finetune.epochs=1` make the
+story shorter. On two cores with nothing else to do it takes about an hour.
 """
 
 import argparse
@@ -11,12 +12,18 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.trials.overrides import rewritten
+from hone import settings
+
 ROOT = Path(__file__).resolve().parents[1]
+INTO_NEXT = 10  # seconds from the end of the last trial that counts to the kill, in the middle of the next one
 
 
 @dataclass(frozen=True)
@@ -88,18 +95,23 @@ def fill(page: str, told: dict[str, str]) -> str:
 
 def run(project: Path, step: Step) -> str:
     """The output of a step; of one with ``until`` that up to its end by SIGKILL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hone", *step.arguments], cwd=project, env=environment(), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
-    if step.until:
-        while process.poll() is None and recorded(project, "sweep-") < step.until:
-            time.sleep(2)
-        time.sleep(20)  # into the next trial
-        os.killpg(process.pid, signal.SIGKILL)
-        return process.communicate()[0] + "Killed\n"
-    output = process.communicate()[0]
-    if process.returncode:
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hone", *step.arguments], cwd=project, env=environment(), stdin=subprocess.DEVNULL,
+            stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        if step.until:
+            while process.poll() is None and recorded(project, "sweep-") < step.until:
+                time.sleep(1)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(INTO_NEXT)
+            if process.poll() is not None:
+                sys.exit(f"error: {step.command} ended before it was killed; the story wants more --trials")
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        said.seek(0)
+        output = said.read() + ("Killed\n" if step.until else "")
+    if process.returncode and not step.until:
         sys.exit(f"error: {step.command}: {output[-2000:]}")
     if step.name in ("run", "after"):
         commit(project, "The reference" if step.name == "run" else "The winner of the search")
@@ -131,16 +143,17 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="of the clone and the outputs; kept")
     parser.add_argument("--trials", type=int, default=20, help="of the search")
     parser.add_argument("--seeds", type=int, default=3, help="of repeat, ablate and curve")
-    parser.add_argument("--epochs", type=int, help="of each training; none leaves those of params.yaml")
+    parser.add_argument(
+        "-S", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="a value of params.yaml"
+    )
     parser.add_argument("--write", type=Path, help="page whose marks get the outputs")
     options = parser.parse_args()
     project, outputs = options.folder.absolute() / "hone", options.folder.absolute() / "outputs"
     if not project.exists():
         subprocess.run(["git", "clone", "-q", str(ROOT), str(project)], check=True)
-        if options.epochs:
-            params = project / "params.yaml"
-            text = re.sub(r"(?m)^(  epochs: +)\d+", rf"\g<1>{options.epochs}", params.read_text(encoding="utf-8"))
-            params.write_text(text, encoding="utf-8")
+        params = project / "params.yaml"
+        text = rewritten(params.read_text(encoding="utf-8"), settings.parse(options.settings))
+        params.write_text(text, encoding="utf-8")
     outputs.mkdir(parents=True, exist_ok=True)
     told = tell(project, outputs, steps(options.trials, options.seeds), run)
     if options.write:

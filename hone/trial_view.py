@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.trials import On, Outcome, Recorded, Trial, list_trials, run_trials
-from flows.trials.fan_out import Running
+from flows.trials.hands import Running
 from hone.terminal import paint
 
 COLOURS = {"ran": "green", "known": "dim", "failed": "red", "pruned": "yellow"}

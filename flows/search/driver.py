@@ -11,7 +11,7 @@ from flows.search.space import Check, Space
 from flows.search.storage import storage
 from flows.search.study import Row, alone, open_search
 from flows.trials import On, Outcome, Trial, list_trials, run_trials
-from flows.trials.fan_out import Running
+from flows.trials.hands import Running
 from flows.trials.known import Inputs
 from flows.trials.snapshot import take
 from tasks.errors import UserError

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from flows.trials import elsewhere
+from flows.trials.far_epochs import Board, told
 from flows.trials.guard import MARK, free
 from flows.trials.job import Answer, Job
 from flows.trials.place import TRIALS, log_file, trial_folder
@@ -35,8 +36,11 @@ class Interrupted(Exception):
     """The fan-out ends before this trial began."""
 
 
-def attempt(values: dict[str, Any]) -> dict[str, Any]:
-    """Run the trial of a Job (as plain values) on this machine; the Answer as plain values. Never raises UserError."""
+def attempt(values: dict[str, Any], board: Board | None = None) -> dict[str, Any]:
+    """Run the trial of a Job (as plain values) on this machine; the Answer as plain values. Never raises UserError.
+
+    ``board`` is where the epochs go if the project's folder is not on this machine.
+    """
     job = Job.read(values)
     trial = job.named
     try:
@@ -48,7 +52,8 @@ def attempt(values: dict[str, Any]) -> dict[str, Any]:
                 if _stopping.is_set() or (fan_out is not None and free(fan_out)):
                     raise Interrupted
 
-            with lent(job.threads, job.gpu, waiting) as slot:
+            far = told(board, job, *hooks(root, job)) if board and job.watched and not here else nullcontext()
+            with lent(job.threads, job.gpu, waiting) as slot, far:
                 answer = _runner(job, root, fan_out, log, slot)
             if not here and answer.state in ("ran", "known"):
                 elsewhere.give(job, root, answer)

@@ -1,47 +1,23 @@
 """Many trials at once: what is known is answered, the rest runs as a Prefect flow on this machine or a cluster."""
 
 import fcntl
-import json
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from queue import Empty, Queue
-from typing import Any
 
 from flows import server
-from flows.trials import attempt, elsewhere, engines, preflight, slots
-from flows.trials.experiment import check_name
-from flows.trials.job import Answer, Job
-from flows.trials.known import Inputs
-from flows.trials.overrides import changed
-from flows.trials.place import TRIALS, active, log_file
-from flows.trials.recorded import list_trials
-from flows.trials.snapshot import Snapshot, commit, kept, take
+from flows.trials import attempt, elsewhere, engines, slots
+from flows.trials.far_epochs import Variables, Watched
+from flows.trials.hands import Hands, OnEpoch, OnOutcome, OnTick
+from flows.trials.place import TRIALS, active
+from flows.trials.snapshot import commit, kept, take
 from flows.trials.trial import On, Outcome, Trial
 from flows.trials.worktree import sweep
 from tasks.errors import UserError
 
-OnOutcome = Callable[[Outcome], None]
-OnEpoch = Callable[[Trial, int, float], bool]
-TICK = 0.25  # seconds between two looks at what runs
 NO_SERVER = "'make server' starts one, and '--on local' needs none"
-
-
-@dataclass(frozen=True)
-class Running:
-    """A trial at work: its log, and when it was submitted (time.monotonic)."""
-
-    trial: Trial
-    log: Path
-    since: float
-
-
-OnTick = Callable[[list[Running]], None]
 
 
 def run_trials(
@@ -72,7 +48,8 @@ def run_trials(
             results; data goes through the DVC remote.
         on_outcome: called in the calling thread as outcomes come.
         on_epoch: called in the calling thread with trial, epoch (from 1) and the validation figure of each epoch; True
-            ends the trial, whose state is then ``pruned``. Workers that do not see this folder report nothing.
+            ends the trial, whose state is then ``pruned``. Workers that do not see this folder report through the
+            Prefect server, some seconds later.
         on_tick: called in the calling thread a few times a second with what is at work.
         say: told about the fan-out itself in a few words.
         limit: trials at once, at most; None: as many as the machine or the cluster has places for.
@@ -85,7 +62,10 @@ def run_trials(
     with active(), _fan_out() as name:
         sweep(Path.cwd())
         snapshot = take()
-        hands = _Hands(name, snapshot, iter(trials), git_remote, on_outcome, on_epoch, on_tick, say or (lambda _: None))
+        far = Watched(Variables()) if git_remote and on in engines.PACKAGES and on_epoch else None
+        hands = Hands(
+            name, snapshot, iter(trials), git_remote, on_outcome, on_epoch, on_tick, say or (lambda _: None), far
+        )
         first = hands.pull()
         if first is None:
             return hands.outcomes()
@@ -119,156 +99,6 @@ def run_trials(
                     gpu=first.gpu,
                 )
         return hands.outcomes()
-
-
-class _Hands:
-    """What goes on in the calling thread: pulls trials, answers known ones, submits the others, takes answers."""
-
-    def __init__(
-        self,
-        name: str,
-        snapshot: Snapshot,
-        trials: Iterator[Trial],
-        git_remote: str | None,
-        on_outcome: OnOutcome | None,
-        on_epoch: OnEpoch | None,
-        on_tick: OnTick | None,
-        say: Callable[[str], None],
-    ) -> None:
-        self.say = say
-        self._name = name
-        self._snapshot = snapshot
-        self._inputs = Inputs.of(snapshot)
-        self._trials = enumerate(trials)
-        self._git_remote = git_remote or ""
-        self._on_outcome = on_outcome
-        self._on_epoch = on_epoch
-        self._on_tick = on_tick
-        self._outcomes: dict[int, Outcome] = {}
-        self._flying: dict[str, tuple[int, Job, Running]] = {}
-        self._same: dict[str, list[tuple[int, Trial]]] = {}  # trials that wait for one with the same key
-        self._read: dict[str, int] = {}  # bytes of the epochs that were seen
-        self._checked: set[tuple[str, ...]] = set()
-
-    def outcomes(self) -> list[Outcome]:
-        """In the order of the trials."""
-        return [self._outcomes[index] for index in sorted(self._outcomes)]
-
-    def pull(self) -> Job | None:
-        """The next trial that has to run; those known before it are answered on the way."""
-        for index, trial in self._trials:
-            check_name(trial.name)
-            key = self._inputs.key(trial.overrides)
-            self._refuse(trial)
-            if key in self._flying:
-                self._same.setdefault(key, []).append((index, trial))
-            elif known := list_trials(self._snapshot.root, only=key.__eq__):
-                found = known[-1]
-                answer = Answer("known", found.rev, found.trial.name, found.metrics, found.cost)
-                self._deliver(index, trial, answer, log_file(self._snapshot.root, found.trial.group, found.trial.name))
-            else:
-                return self._job(index, trial, key)
-        return None
-
-    def loop(self, submit: engines.Submit, places: int, ahead: list[Job]) -> None:
-        """Keep ``places`` trials at work until there are no more, then wait for the last."""
-        done: Queue[tuple[str, dict[str, Any]]] = Queue()
-        at_work = 0
-        try:
-            while True:
-                while at_work < places and (job := ahead.pop(0) if ahead else self.pull()) is not None:
-                    at_work += 1
-                    submit(job, partial(_put, done, job.key))
-                if not at_work:
-                    return
-                try:
-                    key, answer = done.get(timeout=TICK)
-                    at_work -= 1
-                    self._take(key, Answer(**answer))
-                except Empty:
-                    self._look()
-        except BaseException:
-            attempt.stop()
-            raise
-
-    def _refuse(self, trial: Trial) -> None:
-        """The checks of the workspace, once for each set of data that trials read."""
-        sources = self._inputs.sources(trial.overrides)
-        raw = self._inputs.raw(trial.overrides)
-        if (case := (*sources, "", *raw)) not in self._checked:
-            preflight.refuse_unadded(sources)
-            preflight.refuse_ignored(raw, sources)
-            self._checked.add(case)
-
-    def _job(self, index: int, trial: Trial, key: str) -> Job:
-        values = changed(self._inputs.values, trial.overrides)
-        compute = values.get("compute")
-        needs = compute if isinstance(compute, dict) else {}  # a pipeline without that block runs on one core
-        job = Job(
-            root=str(self._snapshot.root),
-            base=self._snapshot.base,
-            tree=self._snapshot.tree,
-            author=self._snapshot.author,
-            ref=f"refs/hone/snapshots/{self._name}",
-            key=key,
-            trial=asdict(trial) | {"overrides": dict(trial.overrides)},
-            fan_out=f"@fan-out-{self._name}",
-            threads=int(needs.get("threads", 1)),
-            gpu=needs.get("device", "cpu") in ("auto", "cuda"),
-            git_remote=self._git_remote,
-        )
-        log = log_file(self._snapshot.root, trial.group, trial.name)
-        self._flying[key] = (index, job, Running(trial, log, time.monotonic()))
-        return job
-
-    def _take(self, key: str, answer: Answer) -> None:
-        self._look()
-        index, job, running = self._flying.pop(key)
-        if answer.host and answer.rev:
-            elsewhere.receive(job, answer)
-        self._deliver(index, running.trial, answer, Path(answer.log) if answer.log else running.log)
-        for other, trial in self._same.pop(key, []):
-            copied = Answer(**answer.plain())
-            copied.state = "known" if answer.state == "ran" else answer.state
-            self._deliver(other, trial, copied, running.log)
-
-    def _deliver(self, index: int, trial: Trial, answer: Answer, log: Path) -> None:
-        where = f" (on {answer.host})" if answer.host and answer.error else ""
-        outcome = Outcome(
-            trial=trial,
-            state=answer.state,  # type: ignore[arg-type]
-            rev=answer.rev or None,
-            metrics=answer.metrics,
-            cost=answer.cost,
-            log=log,
-            error=answer.error + where if answer.error else "",
-            name=answer.name,
-        )
-        self._outcomes[index] = outcome
-        if self._on_outcome is not None:
-            self._on_outcome(outcome)
-
-    def _look(self) -> None:
-        """New epochs of what runs, and how it gets on."""
-        for key, (_, job, running) in self._flying.items():
-            if self._on_epoch is None:
-                break
-            epochs, prune = attempt.hooks(self._snapshot.root, job)
-            if not epochs.exists():
-                continue
-            content = epochs.read_bytes()
-            whole = content[self._read.get(key, 0) : content.rfind(b"\n") + 1]
-            self._read[key] = self._read.get(key, 0) + len(whole)
-            for line in whole.splitlines():
-                told = json.loads(line)
-                if self._on_epoch(running.trial, int(told["epoch"]), float(told["figure"])):
-                    prune.touch()
-        if self._on_tick is not None:
-            self._on_tick([running for _, _, running in self._flying.values()])
-
-
-def _put(done: Queue[tuple[str, dict[str, Any]]], key: str, answer: dict[str, Any]) -> None:
-    done.put((key, answer))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ class Job:
         threads: processor threads that the stages use.
         gpu: whether they use a GPU where there is one.
         git_remote: Git remote through which a worker elsewhere gets the snapshot and gives the result; empty: none.
+        watched: whether a worker elsewhere tells the epochs.
     """
 
     root: str
@@ -34,6 +35,7 @@ class Job:
     threads: int
     gpu: bool
     git_remote: str = ""
+    watched: bool = False
 
     @property
     def named(self) -> Trial:

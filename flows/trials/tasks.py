@@ -9,6 +9,7 @@ from flows.artifacts import progress_bar
 from flows.trials import carried
 from flows.trials.attempt import attempt
 from flows.trials.engines import follow, log_of
+from flows.trials.far_epochs import Variables
 from flows.trials.job import Job
 
 
@@ -20,7 +21,7 @@ def trial(values: dict[str, Any]) -> dict[str, Any]:
     log.info("log: %s", path)
     end = follow(path, progress_bar(job.trial["name"], log.warning))
     try:
-        answer = attempt(values)
+        answer = attempt(values, Variables())
     finally:
         end()
     log.info("%s: %s %s", job.trial["name"], answer["state"], answer["error"])

@@ -70,7 +70,7 @@ def test_names_come_from_what_is_changed() -> None:
 def test_the_view_is_plain_in_pipes_and_knows_the_time_left(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.trials.fan_out import Running
+    from flows.trials.hands import Running
     from hone import trial_view
 
     monkeypatch.chdir(tmp_path)

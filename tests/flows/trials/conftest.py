@@ -277,3 +277,34 @@ def project(template: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     yield copied
     for process in copied.processes():
         process.kill()
+
+
+@pytest.fixture
+def clone(project: Any, tmp_path: Path) -> Path:
+    """A clone of the project with the raw data in the DVC remote and nothing in its own cache."""
+    project.git("rm", "-rq", "--cached", "data/raw")
+    project.dvc("add", "-q", "data/raw")
+    project.dvc("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    project.dvc("push", "-q", "data/raw.dvc")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "data under DVC")
+    project.git("init", "-q", "--bare", str(tmp_path / "hub.git"))
+    project.git("remote", "add", "origin", str(tmp_path / "hub.git"))
+    project.git("push", "-q", "origin", "main")
+    project.git("clone", "-q", "-b", "main", str(tmp_path / "hub.git"), str(tmp_path / "clone"))
+    return tmp_path / "clone"
+
+
+@pytest.fixture
+def until() -> Any:
+    """Waits for what a function finds, up to ten seconds; its finding."""
+
+    def wait(look: Any) -> Any:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if found := look():
+                return found
+            time.sleep(0.002)
+        raise AssertionError("waited in vain")
+
+    return wait

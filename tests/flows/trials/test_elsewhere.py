@@ -12,7 +12,7 @@ import pytest
 from flows.trials import Trial, list_trials
 from flows.trials.adopt import adopt, find
 from flows.trials.elsewhere import handed_over, receive
-from flows.trials.fan_out import _Hands
+from flows.trials.hands import Hands
 from flows.trials.job import Answer, Job
 from flows.trials.snapshot import commit, kept, take
 from tasks.errors import UserError
@@ -22,25 +22,9 @@ ATTEMPT = (
 )
 
 
-@pytest.fixture
-def clone(project: Any, tmp_path: Path) -> Path:
-    """A clone of the project with the raw data in the DVC remote and nothing in its own cache."""
-    project.git("rm", "-rq", "--cached", "data/raw")
-    project.dvc("add", "-q", "data/raw")
-    project.dvc("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
-    project.dvc("push", "-q", "data/raw.dvc")
-    project.git("add", "-A")
-    project.git("commit", "-qm", "data under DVC")
-    project.git("init", "-q", "--bare", str(tmp_path / "hub.git"))
-    project.git("remote", "add", "origin", str(tmp_path / "hub.git"))
-    project.git("push", "-q", "origin", "main")
-    project.git("clone", "-q", "-b", "main", str(tmp_path / "hub.git"), str(tmp_path / "clone"))
-    return tmp_path / "clone"
-
-
 def job_for(trial: Trial, remote: str) -> tuple[Job, Any]:
     snapshot = take()
-    hands = _Hands("elsewhere", snapshot, iter([trial]), remote, None, None, None, print)
+    hands = Hands("elsewhere", snapshot, iter([trial]), remote, None, None, None, print)
     job = hands.pull()
     assert job is not None
     return replace(job, root="/nowhere/project"), snapshot

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flows.trials import Outcome, Trial, list_trials, run_trials
-from flows.trials.fan_out import Running
+from flows.trials.hands import Running
 from tasks.errors import UserError
 
 
