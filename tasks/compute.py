@@ -1,6 +1,8 @@
 """What a stage computes on: device, number format, threads, and whether the bits repeat."""
 
+import ctypes
 import os
+import platform
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,8 @@ from tasks.params import Compute
 
 if TYPE_CHECKING:
     import torch
+
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def set_up(compute: Compute, seed: int) -> Machine:
             f"params.yaml: compute.threads: {compute.threads} is more than the {cores} cores here, "
             f"which makes everything slower; write {cores} or less"
         )
+    keep_freed_memory()
     torch.set_num_threads(compute.threads)
     os.environ["RAYON_NUM_THREADS"] = str(compute.threads)  # the tokenizer's threads
     device = torch.device(_device_name(compute.device))
@@ -61,6 +66,20 @@ def set_up(compute: Compute, seed: int) -> Machine:
     elif name == "cpu":
         name = f"cpu ({torch.backends.cpu.get_cpu_capability()})"
     return Machine(device, bf16, f"{name}, {compute.threads} threads, {number}")
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep the memory of freed tensors for the next ones instead of handing it back to the kernel.
+
+    Each step makes and frees the same few megabytes. By its defaults glibc maps larger blocks anew each time, and the
+    kernel clears their pages one by one: 1,800 page faults in a step of 8 sentences, none with this. Only the process
+    that calls it is changed; other C libraries are left as they are. See mallopt(3); 32 MB is the highest threshold
+    that glibc takes on 64 bits.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, size in ((MMAP_THRESHOLD, 32 << 20), (TRIM_THRESHOLD, 1 << 30)):
+            mallopt(option, size)
 
 
 def prepare(model: Any, machine: Machine) -> Any:
