@@ -180,7 +180,6 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", ["fast", "plain"])
 def test_a_run_that_goes_on_tells_all_its_epochs(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tmp_path / "told"
     monkeypatch.setenv("HONE_EPOCHS", str(told))
@@ -197,6 +196,7 @@ def test_a_run_that_goes_on_tells_all_its_epochs(toy: Any, tmp_path: Path, monke
     assert [(line["epoch"], line["figure"]) for line in lines] == [(1, 0.5), (1, 0.5), (2, 0.9), (3, 0.2)]
 
 
+@pytest.mark.parametrize("kind", ["fast", "plain"])
 def test_more_padding_changes_no_step(toy: Any, kind: str) -> None:
     model, windows, pad = toy
     start = {name: value.clone() for name, value in model.state_dict().items()}
