@@ -107,6 +107,14 @@ class Gate(Section):
     slices: dict[str, Fraction]
 
 
+class Watch(Section):
+    window_hours: Annotated[float, Field(gt=0)]
+    minimum: Positive
+    level: Annotated[float, Field(gt=0, lt=1)]
+    shift: Fraction
+    surge: Annotated[float, Field(ge=1)]
+
+
 class Goal(Section):
     metric: str
     value: Annotated[float, Field(ge=0)]
@@ -178,6 +186,7 @@ class Params(Section):
     sweep: Sweep
     ablate: Ablate
     curve: Curve
+    watch: Watch
     options: dict[str, Any]
 
 
@@ -302,7 +311,10 @@ def read_yaml_text(text: str, path: str) -> dict[str, Any]:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        values = YAML(typ="safe", pure=True).load(text)
+        try:
+            values = YAML(typ="safe").load(text)  # libyaml where it is there: a fifth of the time
+        except YAMLError:
+            values = YAML(typ="safe", pure=True).load(text)  # whose messages name the line
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark else path

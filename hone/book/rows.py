@@ -19,6 +19,7 @@ SILENT = (
     "keep_models",
     "checkpoints",
     "report",
+    "watch",
 )  # decide no result
 
 

@@ -1,9 +1,11 @@
-"""Commands that stay up: a schedule and its server."""
+"""Commands of production: a schedule, its server, and what the model is asked over time."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hone.commands.options import AsJson
 from hone.commands.project import PARAMS, project
 
 commands = typer.Typer()
@@ -53,3 +55,43 @@ def server(
         from hone.server import server as body
 
         raise typer.Exit(body(port=port))
+
+
+@commands.command(short_help="Has what is asked and answered drifted?")
+def watch(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Answers as JSON lines.", resolve_path=True)],
+    run: Annotated[bool, typer.Option("--run", help="Run the pipeline where it has drifted.")] = False,
+    deployment: Annotated[
+        str, typer.Option(metavar="FLOW/NAME", help="A deployment that runs where it has drifted.")
+    ] = "",
+    artifact: Annotated[bool, typer.Option("--artifact", help="Leave the table in a running Prefect server.")] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit code 1 where it has drifted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what was predicted over time with validation: labels, confidence, unknown words, length, surges.
+
+    Every FILE holds JSON lines as 'hone predict' and the server write them, with "time" where known.
+
+    \b
+    Examples:
+      hone watch answers.jsonl
+      hone watch monday.jsonl tuesday.jsonl --gate
+      hone watch answers.jsonl --deployment pipeline/hone
+    """
+    with project():
+        from tasks.params import load
+
+        settings = load(PARAMS)
+        from hone.watch import watch as body
+
+        raise typer.Exit(
+            body(
+                settings=settings,
+                files=files,
+                run=run,
+                deployment=deployment,
+                artifact=artifact,
+                gate=gate,
+                as_json=as_json,
+            )
+        )

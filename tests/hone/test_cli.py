@@ -16,7 +16,7 @@ from tasks.params import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict"]
-COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server"]
+COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server", "watch"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -55,6 +55,7 @@ def called(monkeypatch):
     import hone.server
     import hone.sweep
     import hone.try_
+    import hone.watch
     import hone.why
 
     calls = []
@@ -78,6 +79,7 @@ def called(monkeypatch):
         (hone.ledger, "ledger"),
         (hone.adopt, "adopt"),
         (hone.gc, "gc"),
+        (hone.watch, "watch"),
     ):
 
         def body(_body=name, **options):

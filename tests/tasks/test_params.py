@@ -35,6 +35,14 @@ def test_numbers_are_read_as_dvc_reads_them(edited: Any) -> None:
     assert load(edited("learning_rate: 3.0e-4", "learning_rate: 5e-5")).finetune.learning_rate == 5e-5
 
 
+def test_both_parsers_read_the_same() -> None:
+    from ruamel.yaml import YAML
+
+    odd = "a: 5e-5\nb: 1.0e+9\nc: yes\nd: 0o17\ne: 017\nf: 1:30\ng: 1_000\nh: ~\ni: {j: [on, No, +0.5, 0x1F]}\n"
+    for text in (odd, *((ROOT / name).read_text() for name in ("params.yaml", "dvc.yaml"))):
+        assert repr(YAML(typ="safe").load(text)) == repr(YAML(typ="safe", pure=True).load(text))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
