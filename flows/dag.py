@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,14 @@ def select(ordered: list[Stage], names: list[str]) -> list[Stage]:
 
 def overlap(one: str, other: str) -> bool:
     """Whether two paths are the same or one lies inside the other."""
-    a, b = Path(one).parts, Path(other).parts
+    a, b = _parts(one), _parts(other)
     return a[: len(b)] == b or b[: len(a)] == a
+
+
+@lru_cache(maxsize=4096)
+def _parts(path: str) -> tuple[str, ...]:
+    """Taken apart once: the stages of a pipeline are compared in every pair of their paths."""
+    return Path(path).parts
 
 
 def variable_files() -> list[str]:

@@ -28,6 +28,7 @@ class Inputs:
         self._stages: dict[str, Any] = pipeline.get("stages") or {}
         self._vars = pipeline.get("vars") or []
         self._ids = ids
+        self._dvc_files = [path for path in ids if path.endswith(".dvc")]
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Inputs":
@@ -66,7 +67,7 @@ class Inputs:
         for name, block in self._stages.items():
             for dep in paths(_filled(block, values, name), ("deps",)):
                 found |= dict.fromkeys(self._beside(dep))
-                found |= {path: None for path in self._ids if path.endswith(".dvc") and path.startswith(f"{dep}/")}
+                found |= {path: None for path in self._dvc_files if path.startswith(f"{dep}/")}
         return list(found)
 
     def raw(self, overrides: Mapping[str, Any]) -> list[str]:
@@ -139,7 +140,7 @@ def parsed(content: bytes, name: str) -> dict[str, Any]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        values = YAML(typ="safe", pure=True).load(content.decode("utf-8"))
+        values = YAML(typ="safe").load(content.decode("utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{name}: not YAML ({' '.join(str(error).split())}); mend it") from None
     if not isinstance(values, dict):
