@@ -106,7 +106,8 @@ def run(project: Path, step: Step) -> str:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(INTO_NEXT)
             if process.poll() is not None:
-                sys.exit(f"error: {step.command} ended before it was killed; the story wants more --trials")
+                said.seek(0)
+                sys.exit(f"error: {step.command} ended before it was killed (more --trials?): {said.read()[-2000:]}")
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         said.seek(0)
