@@ -122,9 +122,13 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 with temporary() as url, temporary_settings({PREFECT_API_URL: url}):
     from flows.watch_flow import watch
     from prefect.artifacts import Artifact
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogHandler
 
     state = watch(["a.jsonl"], return_state=True)
     kept = Artifact.get("watch")
+    EventsWorker.drain_all(timeout=5)  # while the server is there
+    APILogHandler().flush()
     print(json.dumps([state.name, state.message, kept.description, str(kept.data)]))
 """
 
