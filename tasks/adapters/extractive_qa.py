@@ -1,6 +1,8 @@
 """Extractive question answering: the piece of a text that answers a question, or none."""
 
+import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from tasks import sources
-from tasks.adapters import Adapter, Encoded, Wording
+from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import END, FIRST, IGNORED, START
 from tasks.errors import Defect, UserError
 from tasks.params import Positive, Section
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 BLOCK = "extractive_qa"
+SENTENCE_ENDS = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+|\n+")
 Answer = dict[str, Any]  # {"start": first character, "text": ...}
 
 
@@ -221,6 +224,17 @@ def show(inputs: dict[str, Any], target: list[Answer]) -> list[tuple[str, str | 
     return [(f"{inputs['question']} ", "question"), *((text, label) for text, label in runs if text)]
 
 
+def likeness(example: Example) -> Likeness:
+    """The question, beside the sentences of its context, each of which would be the answer."""
+    context = example.inputs["context"]
+    edges = [0, *(found.end() for found in SENTENCE_ENDS.finditer(context)), len(context)]
+    choices = []
+    for start, end in itertools.pairwise(edges):
+        if text := context[start:end].strip():
+            choices.append((text, [{"start": context.index(text, start), "text": text}]))
+    return Likeness(example.inputs["question"], choices)
+
+
 def _answers(row: Row) -> list[tuple[Any, Any]]:
     """Text and start of the answers of a row: SQuAD's list of objects, or the Hub's object of lists."""
     value = row.fields.get("answers") or []
@@ -345,4 +359,5 @@ adapter = Adapter(
     read=read,
     answer=answer,
     show=show,
+    likeness=likeness,
 )

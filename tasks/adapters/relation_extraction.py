@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks import sources
-from tasks.adapters import Adapter, Encoded, Wording
+from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import IGNORED
 from tasks.errors import Defect, UserError
 from tasks.params import Section
@@ -208,6 +208,12 @@ def show(inputs: dict[str, Any], target: str) -> list[tuple[str, str | None]]:
     return [(text, label) for text, label in runs if text]
 
 
+def likeness(example: Example) -> Likeness:
+    """The text from one span to the end of the other: what stands between them says most about how they relate."""
+    spans = (example.inputs["first"], example.inputs["second"])
+    return Likeness(example.inputs["text"][min(map(min, spans)) : max(map(max, spans))])
+
+
 def _segments(inputs: dict[str, Any]) -> tuple[list[str], list[int]]:
     """The text in pieces with marks between them, and the numbers of the marks that open the two spans."""
     text = inputs["text"]
@@ -333,4 +339,5 @@ adapter = Adapter(
     read=read,
     answer=answer,
     show=show,
+    likeness=likeness,
 )

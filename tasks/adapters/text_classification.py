@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks import sources
-from tasks.adapters import Adapter, Encoded, Wording
+from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import IGNORED
 from tasks.errors import Defect
 from tasks.params import Fraction, Section
@@ -251,4 +251,5 @@ adapter = Adapter(
     read=read,
     answer=answer,
     show=show,
+    likeness=lambda example: Likeness(example.inputs["text"]),
 )
