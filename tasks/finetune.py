@@ -139,6 +139,11 @@ def finetune(
         f"{options.model} on {machine.description}, {path}; {len(train)} examples in {len(windows)} windows, "
         f"{sum(len(window.input_ids) for window in windows)} sub-words"
     )
+    if lost := adapter.unlearned(train, windows):
+        say(
+            f"{lost} of {len(train)} {adapter.wording.examples} are not learned, as no window holds the gold "
+            f"{adapter.wording.item} whole; a larger finetune.window_overlap or max_length helps"
+        )
     if options.max_minutes:
         say(f"finetune.max_minutes: {options.max_minutes:g}: the clock decides this model, which cannot be rebuilt")
 

@@ -112,6 +112,7 @@ class Adapter:
         show: ``(inputs, target) -> [(text, label or None), ...]``: an example as runs of text for a person to read.
         likeness: ``(example) -> Likeness``: what the nearest neighbours of an example are found by, for the baseline of
             the untrained encoder; None where an answer cannot be taken over from a neighbour.
+        unlearned: ``(examples, windows) -> int``: gold items of train that no window teaches, of which finetune speaks.
     """
 
     options: type[Section]
@@ -137,6 +138,7 @@ class Adapter:
     answer: Callable[[str, Example, Prediction], list[dict[str, Any]]]
     show: Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
     likeness: Callable[[Example], Likeness] | None = None
+    unlearned: Callable[[Sequence[Example], Sequence[Encoded]], int] = lambda _examples, _windows: 0
 
 
 def find(task: str) -> Adapter:

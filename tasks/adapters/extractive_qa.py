@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -102,9 +103,9 @@ def items(target: list[Answer]) -> Counter[str]:
     return Counter(["answer" if target else "no answer"])
 
 
-def surround(examples: Iterable[Example], _options: ExtractiveQA, _max_length: int) -> Iterator[Example]:
-    """The examples as they are."""
-    return iter(examples)
+def surround(examples: Iterable[Example], options: ExtractiveQA, _max_length: int) -> Iterator[Example]:
+    """Each with the length of the longest answer that may be given, which windows must hold whole."""
+    return (replace(one, inputs=one.inputs | {"longest": options.max_answer}) for one in examples)
 
 
 def encode(
@@ -116,7 +117,9 @@ def encode(
 ) -> list[Encoded]:
     """Windows over the context, each behind the question; the first sub-word stands for no answer.
 
-    A question takes half of a window at most, what is longer is not read. Learned is the first answer, in each window
+    A question takes half of a window at most, what is longer is not read. Neighbouring windows share ``overlap``
+    sub-words, or one less than the longest answer (`surround`) where that is more, but at most half of what they hold:
+    so an answer that is not too long for that stands whole in a window. Learned is the first answer, in each window
     that holds all of it; the others learn that they hold none.
     """
     around = frame(tokenizer, max_length, overlap)
@@ -133,7 +136,8 @@ def encode(
                 f"{max_length} sub-words; write {max(room - 1, 0)} or less, or a larger finetune.max_length"
             )
         answer = _subwords(examples[number].target, context.offsets)
-        for start, end in cover(len(context.ids), room, overlap):
+        shared = max(overlap, min(examples[number].inputs.get("longest", 0) - 1, room // 2))
+        for start, end in cover(len(context.ids), room, shared):
             ids = [*before, *context.ids[start:end], *around.after]
             labels = [IGNORED] * len(ids)
             labels[0] = FIRST
@@ -145,6 +149,12 @@ def encode(
             parts = [(0, -1), *((len(before) + place, start + place) for place in range(end - start))]
             windows.append(Encoded(number, ids, labels, parts, [(0, 0), *context.offsets[start:end]]))
     return windows
+
+
+def unlearned(examples: Sequence[Example], windows: Sequence[Encoded]) -> int:
+    """Questions whose answer stands whole in no window, or in sub-words of none: they learn that there is none."""
+    found = {window.example for window in windows if not window.labels[0] & START}
+    return sum(bool(example.target) and number not in found for number, example in enumerate(examples))
 
 
 def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrainedModel":
@@ -360,4 +370,5 @@ adapter = Adapter(
     answer=answer,
     show=show,
     likeness=likeness,
+    unlearned=unlearned,
 )
