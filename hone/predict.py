@@ -1,11 +1,13 @@
 """`hone predict`: what the trained model finds in a text, in colour on a terminal."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from hone.settings import spoken_of
 from hone.terminal import paint
 from tasks.errors import UserError
 
@@ -25,7 +27,9 @@ def predict(texts: list[str], file: Path | None, as_json: bool) -> int:
     if not texts:
         texts = _lines(file)
     if not any(text.strip() for text in texts):
-        raise UserError('nothing to read; give a text: hone predict "Angela Merkel visited Toyota in Nagoya."')
+        wording = spoken_of()
+        sample = shlex.quote(wording.sample if wording and wording.sample else "a text")
+        raise UserError(f"nothing to read; give a text: hone predict {sample}")
     lines = "\n".join(text.replace("\n", " ").strip() for text in texts) + "\n"
     done = subprocess.run(
         [sys.executable, "-m", "tasks.predict", "--model", MODEL, "--calibration", CALIBRATION],

@@ -50,3 +50,12 @@ def headline() -> str:
     """The metric by which the active task's models are compared, as it stands in the metrics files."""
     scorer = adapters.find(read_yaml(PARAMS)["task"]).scorer
     return str(import_module(f"tasks.scoring.{scorer}").HEADLINE.name)
+
+
+def spoken_of() -> "Wording | None":
+    """How the task of params.yaml is spoken of; None where it names none that there is."""
+    from tasks import adapters
+    from tasks.params import tasks_available
+
+    task = read_yaml(PARAMS).get("task") if PARAMS.exists() else None
+    return adapters.find(task).wording if task in tasks_available() else None

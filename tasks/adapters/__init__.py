@@ -65,6 +65,7 @@ class Wording:
         item, items: what a gold item is called, e.g. entity, entities.
         headline: the headline in words, e.g. strict entity F1.
         rule: when an answer counts as right, in a sentence or two.
+        sample: a raw text as ``hone predict`` reads it; empty where none says much.
     """
 
     example: str
@@ -73,6 +74,7 @@ class Wording:
     items: str
     headline: str
     rule: str
+    sample: str = ""
 
 
 @dataclass(frozen=True)

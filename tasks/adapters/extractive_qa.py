@@ -355,6 +355,7 @@ adapter = Adapter(
         headline="answer F1",
         rule="An answer counts by the tokens that it shares with the gold answer it comes nearest to, as in SQuAD’s "
         "official script; in Chinese and Japanese the tokens are characters.",
+        sample='{"question": "Who visited Nagoya?", "context": "Angela Merkel visited Toyota in Nagoya."}',
     ),
     classes=lambda _labels: ["start", "end"],
     surround=surround,

@@ -237,6 +237,7 @@ adapter = Adapter(
         "labels",
         headline="macro F1",
         rule="A label counts when the text has it. Macro F1 is the mean of the F1 of all labels that gold has.",
+        sample="My card has still not arrived.",
     ),
     classes=list,
     surround=surround,

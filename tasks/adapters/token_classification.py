@@ -141,6 +141,7 @@ adapter = Adapter(
         headline="strict entity F1",
         rule="Strict (IOB2): an entity counts when its first word, its last word and its type are right and it begins "
         "with B-. Lenient is conlleval’s way, in which an I- may begin one.",
+        sample="Angela Merkel visited Toyota in Nagoya.",
     ),
     classes=tagging.classes,
     surround=surround,
