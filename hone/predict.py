@@ -1,13 +1,12 @@
 """`hone predict`: what the trained model finds in a text, in colour on a terminal."""
 
 import json
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from hone.settings import spoken_of
+from hone.settings import predict_command
 from hone.terminal import paint
 from tasks.errors import UserError
 
@@ -27,9 +26,7 @@ def predict(texts: list[str], file: Path | None, as_json: bool) -> int:
     if not texts:
         texts = _lines(file)
     if not any(text.strip() for text in texts):
-        wording = spoken_of()
-        sample = shlex.quote(wording.sample if wording and wording.sample else "a text")
-        raise UserError(f"nothing to read; give a text: hone predict {sample}")
+        raise UserError(f"nothing to read; give a text: {predict_command()}")
     lines = "\n".join(text.replace("\n", " ").strip() for text in texts) + "\n"
     done = subprocess.run(
         [sys.executable, "-m", "tasks.predict", "--model", MODEL, "--calibration", CALIBRATION],

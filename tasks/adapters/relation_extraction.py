@@ -325,6 +325,7 @@ adapter = Adapter(
         headline="relation macro F1",
         rule="A relation counts when its name and its direction are right. Macro F1 is the mean of the F1 of all "
         "relations, that of no relation left out.",
+        sample="The <e1>fire</e1> was caused by <e2>lightning</e2>.",
     ),
     classes=list,
     surround=surround,
