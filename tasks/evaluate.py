@@ -116,11 +116,8 @@ def _neighbours(
     )
     train = untrained.drawn(records.read_examples(prepared / "train.jsonl"), options.neighbour_rows, settings.seed)
 
-    def answers(split: str) -> dict[str, list[records.Prediction]]:
-        examples = list(records.read_examples(prepared / f"{split}.jsonl"))
-        return {"neighbours": untrained.nearest(likeness, train, examples, embed, options.neighbours)}
-
-    return answers
+    nearest = untrained.Neighbours(likeness, train, embed, options.neighbours)
+    return lambda split: {"neighbours": nearest.answers(list(records.read_examples(prepared / f"{split}.jsonl")))}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tasks.class_weights import class_weights
 from tasks.depths import check_depths
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine, unfit
-from tasks.heads import with_head
+from tasks.heads import refuse_other_head, with_head
 from tasks.history import write_history
 from tasks.inference import validated
 from tasks.inputs_key import inputs_key
@@ -133,6 +133,7 @@ def finetune(
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
     head = adapter.head(model)
+    refuse_other_head(model, head)
     engine, path = choose_engine(model, head, windows, tokenizer.pad_token_id, machine, settings)
     figure_of = getattr(selection, adapter.headline)
     say(

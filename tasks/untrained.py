@@ -5,6 +5,7 @@ the adapter's ``likeness`` gives for an example is compared with the examples of
 their cosines (k nearest neighbours), or with choices of the example's own, of which the nearest is the answer.
 """
 
+import functools
 import json
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -94,36 +95,50 @@ def drawn(examples: Iterable[Example], most: int, seed: int) -> list[Example]:
     return [example for _, example in sorted(kept, key=lambda pair: pair[0])]
 
 
-def nearest(
-    likeness: Callable[[Example], Likeness],
-    train: Sequence[Example],
-    examples: Sequence[Example],
-    embed: Callable[[Sequence[str]], "NDArray[np.float32]"],
-    neighbours: int,
-) -> list[Prediction]:
-    """The answer of the nearest neighbours to each example.
+class Neighbours:
+    """The answers of the nearest neighbours. The texts of train are read once, when first needed."""
 
-    Args:
-        likeness: what to compare, of the adapter; either all examples have choices of their own, or none.
-        train: whose targets vote; not used where examples have choices.
-        embed: ``(texts) -> vectors (n, H)`` of length 1.
-        neighbours: of train, that vote.
-    """
-    asked = [likeness(example) for example in examples]
-    if any(one.choices for one in asked):
-        return _among_choices(examples, asked, embed)
-    known = embed([likeness(example).text for example in train])
-    keys = [json.dumps(example.target) for example in train]
-    questions = embed([one.text for one in asked])
-    found = []
-    for start in range(0, len(examples), ROWS):
-        for example, row in zip(examples[start : start + ROWS], questions[start : start + ROWS] @ known.T, strict=True):
-            votes: dict[str, float] = {}
-            for index in (-row).argsort(kind="stable")[:neighbours].tolist():
-                votes[keys[index]] = votes.get(keys[index], 0.0) + float(row[index])
-            best = max(sorted(votes), key=votes.__getitem__)
-            found.append(Prediction(example.id, example.target, json.loads(best), [1.0], example.document))
-    return found
+    def __init__(
+        self,
+        likeness: Callable[[Example], Likeness],
+        train: Sequence[Example],
+        embed: Callable[[Sequence[str]], "NDArray[np.float32]"],
+        neighbours: int,
+    ) -> None:
+        """Take note.
+
+        Args:
+            likeness: what to compare, of the adapter; either all examples have choices of their own, or none.
+            train: whose targets vote; not used where examples have choices.
+            embed: ``(texts) -> vectors (n, H)`` of length 1.
+            neighbours: of train, that vote.
+        """
+        self._likeness = likeness
+        self._train = train
+        self._embed = embed
+        self._neighbours = neighbours
+
+    @functools.cached_property
+    def _known(self) -> "NDArray[np.float32]":
+        return self._embed([self._likeness(example).text for example in self._train])
+
+    def answers(self, examples: Sequence[Example]) -> list[Prediction]:
+        """The answer to each example."""
+        asked = [self._likeness(example) for example in examples]
+        if any(one.choices for one in asked):
+            return _among_choices(examples, asked, self._embed)
+        keys = [json.dumps(example.target) for example in self._train]
+        questions = self._embed([one.text for one in asked])
+        found = []
+        for start in range(0, len(examples), ROWS):
+            cosines = questions[start : start + ROWS] @ self._known.T
+            for example, row in zip(examples[start : start + ROWS], cosines, strict=True):
+                votes: dict[str, float] = {}
+                for index in (-row).argsort(kind="stable")[: self._neighbours].tolist():
+                    votes[keys[index]] = votes.get(keys[index], 0.0) + float(row[index])
+                best = json.loads(max(sorted(votes), key=votes.__getitem__))
+                found.append(Prediction(example.id, example.target, best, [1.0], example.document))
+        return found
 
 
 def _among_choices(examples: Sequence[Example], asked: Sequence[Likeness], embed: Any) -> list[Prediction]:

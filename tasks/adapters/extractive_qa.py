@@ -161,9 +161,9 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
     """An encoder with transformers' own head for starts and ends."""
     from transformers import AutoModelForQuestionAnswering
 
-    from tasks.models import load_model
+    from tasks.models import load_encoder
 
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForQuestionAnswering, source, load, num_labels=len(classes), attn_implementation="eager"
     )
     return made

@@ -135,9 +135,9 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
     """An encoder without pooler; transformers has no head over two places, so hone's own is put on it."""
     from transformers import AutoModelForTokenClassification
 
-    from tasks.models import load_model
+    from tasks.models import load_encoder
 
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForTokenClassification, source, load, num_labels=len(classes), attn_implementation="eager"
     )
     return made

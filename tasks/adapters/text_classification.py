@@ -120,10 +120,10 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
     """An encoder with transformers' own head over the first sub-word."""
     from transformers import AutoModelForSequenceClassification
 
-    from tasks.models import load_model
+    from tasks.models import load_encoder
 
     names = dict(enumerate(classes))
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForSequenceClassification,
         source,
         load,

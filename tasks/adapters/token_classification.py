@@ -8,7 +8,7 @@ from tasks import context, tagging
 from tasks.adapters import Adapter, Encoded, Wording
 from tasks.decoding import best_valid
 from tasks.encoding import IGNORED, encode_words, merge_windows
-from tasks.models import load_model
+from tasks.models import load_encoder
 from tasks.records import Example, Prediction
 from tasks.tags import spans
 from tasks.words import split_words
@@ -51,7 +51,7 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
     from transformers import AutoModelForTokenClassification
 
     names = dict(enumerate(classes))
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForTokenClassification,
         source,
         load,

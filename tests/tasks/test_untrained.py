@@ -11,7 +11,7 @@ from tasks import adapters, compute, params
 from tasks.adapters import Likeness
 from tasks.models import content_hash
 from tasks.records import Example
-from tasks.untrained import Embedder, drawn, nearest
+from tasks.untrained import Embedder, Neighbours, drawn
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,14 +42,16 @@ def embed(bert_folder: Path) -> Embedder:
 def test_the_neighbours_vote_with_their_cosines() -> None:
     train = texts(("a", "one"), ("ab", "two"), ("abb", "two"), ("c", "three"))
     asked = texts(("a", "one"), ("bc", "two"))
-    assert [one.predicted for one in nearest(text_of, train, asked, by_letters, 1)] == ["one", "three"]
-    assert [one.predicted for one in nearest(text_of, train, asked, by_letters, 3)] == ["two", "two"]
-    assert [one.gold for one in nearest(text_of, train, asked, by_letters, 9)] == ["one", "two"]
+    assert [one.predicted for one in Neighbours(text_of, train, by_letters, 1).answers(asked)] == ["one", "three"]
+    assert [one.predicted for one in Neighbours(text_of, train, by_letters, 3).answers(asked)] == ["two", "two"]
+    assert [one.gold for one in Neighbours(text_of, train, by_letters, 9).answers(asked)] == ["one", "two"]
 
 
 def test_several_labels_are_taken_over_together() -> None:
     train = texts(("a", ["x", "y"]), ("b", []))
-    assert [one.predicted for one in nearest(text_of, train, texts(("aab", ["x"]), ("b", [])), by_letters, 1)] == [
+    assert [
+        one.predicted for one in Neighbours(text_of, train, by_letters, 1).answers(texts(("aab", ["x"]), ("b", [])))
+    ] == [
         ["x", "y"],
         [],
     ]
@@ -59,7 +61,10 @@ def test_choices_of_an_example_come_before_train() -> None:
     def likeness(example: Example) -> Likeness:
         return Likeness(example.inputs["text"], [("b", "B"), ("c", "C"), ("a", "A")])
 
-    assert [one.predicted for one in nearest(likeness, [], texts(("ca", 0), ("aab", 0)), by_letters, 5)] == ["C", "A"]
+    assert [one.predicted for one in Neighbours(likeness, [], by_letters, 5).answers(texts(("ca", 0), ("aab", 0)))] == [
+        "C",
+        "A",
+    ]
 
 
 def test_vectors_are_means_of_the_last_states_whatever_stands_in_the_batch(embed: Embedder) -> None:
