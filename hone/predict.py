@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hone.settings import predict_command
 from hone.terminal import paint
 from tasks.errors import UserError
 
@@ -25,7 +26,7 @@ def predict(texts: list[str], file: Path | None, as_json: bool) -> int:
     if not texts:
         texts = _lines(file)
     if not any(text.strip() for text in texts):
-        raise UserError('nothing to read; give a text: hone predict "Angela Merkel visited Toyota in Nagoya."')
+        raise UserError(f"nothing to read; give a text: {predict_command()}")
     lines = "\n".join(text.replace("\n", " ").strip() for text in texts) + "\n"
     done = subprocess.run(
         [sys.executable, "-m", "tasks.predict", "--model", MODEL, "--calibration", CALIBRATION],

@@ -17,6 +17,7 @@ from flows.dvc import Busy, Verdict, clean
 from flows.freshness import confirm, remembered
 from flows.results import metrics_files, out_file, report_file
 from flows.watcher import WATCHER, Watcher
+from hone import settings
 from hone.terminal import paint
 from tasks.errors import UserError
 from tasks.params import read_yaml
@@ -155,6 +156,7 @@ def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -
     lines = []
     metrics = {name: json.loads(path.read_bytes()) for name, path in metrics_files(everything).items()}
     found = out_file(everything, "focus.json")
+    words = settings.wording()
     headline = json.loads(found.read_bytes())["headline"]["name"] if found is not None else "entity_f1"
     scores = {split: values[headline] for split, values in metrics.items() if headline in values}
     if scores:
@@ -164,7 +166,7 @@ def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -
         beside = ", ".join(f"{value:.4f}" for value in lenient if value is not None)
         lines.append(
             (
-                "strict entity F1" if headline == "entity_f1" else headline.replace("_f1", " F1").replace("_", " "),
+                words.headline if words else {"entity_f1": "strict entity F1"}.get(headline, headline),
                 paint(text, "green", sys.stdout) + (f"   (lenient {beside})" if beside else ""),
             )
         )
@@ -217,7 +219,7 @@ def _ideas(everything: list[Stage]) -> list[str]:
     if isinstance(rate, float):
         ideas.append(f'hone try "a calmer rate generalizes better" -S finetune.learning_rate={rate / 2:g}')
     if any(Path(out).name == "model" for stage in everything for out in stage.outs):
-        ideas.append('hone predict "Angela Merkel visited Toyota in Nagoya."')
+        ideas.append(settings.predict_command())
     return ideas or ["change one value in params.yaml, then hone run"]
 
 

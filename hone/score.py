@@ -1,4 +1,4 @@
-"""`hone score`: any two files of tagged sentences, judged by the scorer that judges the model."""
+"""`hone score`: any two files of answers, tagged sentences here, judged by the scorer that judges the model."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any, Literal
 import typer
 
 from hone import tagged_files
+from hone.score_answers import score_answers
+from hone.score_text import table, with_interval
 from tasks import params
 from tasks.errors import UserError
 from tasks.records import Prediction
@@ -24,7 +26,7 @@ ROWS = {
 
 
 def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gold_column: int, pred_column: int) -> int:
-    """Score one file of predictions, or compare a second one with the first.
+    """Score one file of predictions, or compare a second one with the first; of the task that params.yaml names.
 
     Args:
         gold: file of gold tags; it also says the scheme, unless ``scheme`` does.
@@ -39,6 +41,9 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
     """
     if len(predicted) > 2:
         raise UserError(f"{len(predicted)} files of predictions; give one to score, or two to compare")
+    task = params.load(Path("params.yaml")).task
+    if task != "token_classification":
+        return score_answers(gold, predicted, form, task)
     right = tagged_files.read(gold, "gold", gold_column)
     scheme = scheme or tagged_files.scheme_of(right)
     right, repairs = tagged_files.in_iob2(right, scheme)
@@ -80,11 +85,11 @@ def _compared(systems: list[list[Prediction]]) -> Comparison:
 def _lines(found: dict[str, Any], verdict: Comparison | None, *, markdown: bool) -> list[str]:
     systems = found["systems"]
     names = ["F1", *(Path(system["file"]).name for system in systems)] if len(systems) == 2 else ["", "F1"]
-    rows = [[name, *(_with_interval(system, key) for system in systems)] for name, key in ROWS.items()]
+    rows = [[name, *(with_interval(system, key) for system in systems)] for name, key in ROWS.items()]
     types = sorted(set().union(*(system["per_type"] for system in systems)))
     for name in types:
         cells = [system["per_type"].get(name) for system in systems]
-        rows.append([name, *(_with_interval(cell, "f1") if cell else "-" for cell in cells)])
+        rows.append([name, *(with_interval(cell, "f1") if cell else "-" for cell in cells)])
     if len(systems) == 1:
         names += ["precision", "recall", "gold"]
         own = systems[0]
@@ -96,7 +101,7 @@ def _lines(found: dict[str, Any], verdict: Comparison | None, *, markdown: bool)
             row += [
                 f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in details.get(row[0], ["", "", ""])
             ]
-    lines = _table(names, rows, markdown=markdown)
+    lines = table(names, rows, markdown=markdown)
     first = systems[0]
     lines += [
         "",
@@ -111,17 +116,3 @@ def _lines(found: dict[str, Any], verdict: Comparison | None, *, markdown: bool)
             f"a difference of {verdict.detectable:.4f} would be seen in 80 % of cases"
         )
     return lines
-
-
-def _with_interval(values: dict[str, Any], key: str) -> str:
-    return f"{values[key]:.4f} [{values[f'{key}_low']:.4f}, {values[f'{key}_high']:.4f}]"
-
-
-def _table(names: list[str], rows: list[list[str]], *, markdown: bool) -> list[str]:
-    if markdown:
-        cells = [names, ["---"] * len(names), *rows]
-        return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
-    widths = [max(len(row[column]) for row in (names, *rows)) for column in range(len(names))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (names, *rows)
-    ]

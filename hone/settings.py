@@ -1,5 +1,6 @@
 """``-S key=value`` of the commands that try params: read as YAML, checked as params.yaml is."""
 
+import shlex
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from flows.trials.overrides import changed
 from tasks import adapters
 from tasks.errors import UserError
-from tasks.params import checked, read_yaml
+from tasks.params import checked, read_yaml, tasks_available
 
 PARAMS = Path("params.yaml")
 
@@ -50,3 +51,16 @@ def headline() -> str:
     """The metric by which the active task's models are compared, as it stands in the metrics files."""
     scorer = adapters.find(read_yaml(PARAMS)["task"]).scorer
     return str(import_module(f"tasks.scoring.{scorer}").HEADLINE.name)
+
+
+def wording() -> adapters.Wording | None:
+    """How the task of params.yaml is spoken of; None where it names none that there is."""
+    task = read_yaml(PARAMS).get("task") if PARAMS.exists() else None
+    return adapters.find(task).wording if task in tasks_available() else None
+
+
+def predict_command() -> str:
+    """``hone predict`` with a text as the task reads it."""
+    words = wording()
+    sample = (words and words.sample) or "a text"
+    return f"hone predict {shlex.quote(sample)}" if '"' in sample else f'hone predict "{sample}"'

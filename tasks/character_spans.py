@@ -54,8 +54,10 @@ def read(row: Row, repairs: Counter[str]) -> tuple[str, list[CharacterSpan]]:
     spans.sort()
     for one, other in itertools.pairwise(spans):
         if other[0] < one[1]:
-            message = f"spans {one[0]} to {one[1]} ({one[2]}) and {other[0]} to {other[1]} ({other[2]}) overlap"
-            kind = "doubled span" if one[:2] == other[:2] else "overlapping spans"
+            nested = other[1] <= one[1] or other[0] == one[0]
+            how = "are nested" if nested and one[:2] != other[:2] else "overlap"
+            message = f"spans {one[0]} to {one[1]} ({one[2]}) and {other[0]} to {other[1]} ({other[2]}) {how}"
+            kind = "doubled span" if one[:2] == other[:2] else "nested spans" if nested else "overlapping spans"
             raise _defect(row, kind, message, "leave one of them; each word has one tag")
     if trimmed:
         repairs["white space at the edge of a span was left out"] += trimmed

@@ -2,16 +2,19 @@
 
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, compute, params, records
+from tasks import adapters, compute, params, records, untrained
 from tasks.errors import UserError
 from tasks.models import content_hash
 from tasks.predictor import Predictor
 from tasks.progress import progress
 from tasks.scoring import calibration, goal
 from tasks.scoring.analysis import analyse
+from tasks.scoring.beaten import beaten
+from tasks.scoring.beside import beside
 from tasks.scoring.confusion import write_confusion
 from tasks.scoring.focus_table import table
 from tasks.stage import argument_parser, run_stage, say
@@ -42,6 +45,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
     summary = records.read_json(prepared / "summary.json")
     predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
     scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")
+    neighbours = _neighbours(settings, adapter, prepared, machine, predictor.max_length)
     tables = {}
     temperature = 1.0
     for split in ("validation", "test"):
@@ -65,7 +69,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         scores = {
             **scorer.score(predictions),
             **calibration.figures(sure, right, temperature),
-            **scorer.baselines(train, again),
+            **beside(scorer.HEADLINE, predictions, scorer.baselines(train, again) | neighbours(split)),
         }
         records.write_predictions(out / f"predictions.{split}.jsonl", predictions)
         records.write_json(out / f"metrics.{split}.json", scores)
@@ -89,6 +93,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
             to_go = goal.words(settings.goal, scores, findings.focus, scorer.HEADLINE.name)
         figure, words = scores[adapter.headline], adapter.wording
         say(f"{split}: {words.headline} {figure:.4f} on {total} {words.examples} with {gold} {words.items}")
+        say(f"  {beaten(scores)}")
     records.write_json(out / "token_table.json", tables)
     if not os.environ.get("HONE_STARTER"):  # hone run shows it at the very end
         for line in table(findings.focus):
@@ -96,6 +101,23 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         for head, text in to_go:
             say(f"{head}: {text}")
     return {"machine": machine.description}
+
+
+def _neighbours(
+    settings: params.Params, adapter: adapters.Adapter, prepared: Path, machine: compute.Machine, max_length: int
+) -> Callable[[str], dict[str, list[records.Prediction]]]:
+    """Gives for a split the answers of its nearest neighbours; nothing where the task or params want none."""
+    options, likeness = settings.evaluate, adapter.likeness
+    if likeness is None or options.neighbours == 0:
+        return lambda _split: {}
+    wanted = settings.finetune
+    embed = untrained.Embedder.load(
+        wanted.model, wanted.revision, machine, max_length=max_length, batch_size=options.batch_size
+    )
+    train = untrained.drawn(records.read_examples(prepared / "train.jsonl"), options.neighbour_rows, settings.seed)
+
+    nearest = untrained.Neighbours(likeness, train, embed, options.neighbours)
+    return lambda split: {"neighbours": nearest.answers(list(records.read_examples(prepared / f"{split}.jsonl")))}
 
 
 if __name__ == "__main__":

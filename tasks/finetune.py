@@ -15,7 +15,7 @@ from tasks.class_weights import class_weights
 from tasks.depths import check_depths
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine, unfit
-from tasks.heads import with_head
+from tasks.heads import refuse_other_head, with_head
 from tasks.history import write_history
 from tasks.inference import validated
 from tasks.inputs_key import inputs_key
@@ -133,12 +133,18 @@ def finetune(
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
     head = adapter.head(model)
+    refuse_other_head(model, head)
     engine, path = choose_engine(model, head, windows, tokenizer.pad_token_id, machine, settings)
     figure_of = getattr(selection, adapter.headline)
     say(
         f"{options.model} on {machine.description}, {path}; {len(train)} examples in {len(windows)} windows, "
         f"{sum(len(window.input_ids) for window in windows)} sub-words"
     )
+    if lost := adapter.unlearned(train, windows):
+        say(
+            f"{lost} of {len(train)} {adapter.wording.examples} are not learned, as no window holds the gold "
+            f"{adapter.wording.item} whole; a larger finetune.window_overlap or max_length helps"
+        )
     if options.max_minutes:
         say(f"finetune.max_minutes: {options.max_minutes:g}: the clock decides this model, which cannot be rebuilt")
 

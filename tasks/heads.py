@@ -109,6 +109,35 @@ def with_head(model: Any, head: str, features: str, classes: Sequence[str], rows
     return Tagger(encoder, layer if rows == 1 else Joined(rows, layer), features)
 
 
+def refuse_other_head(model: Any, head: torch.nn.Module) -> None:
+    """Stop where transformers' own class makes other scores of the hidden states than ``head`` does.
+
+    A linear head is saved for that class (some families have a layer of their own between), so it would answer
+    otherwise there than here. Heads of hone's own and models without such a class have nothing to agree with.
+
+    Raises:
+        UserError: the scores differ; names the remedy.
+    """
+    if isinstance(model, Tagger):
+        return
+    was_training = model.training
+    model.eval()
+    ids = torch.arange(4, device=model.device)[None]
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        answer = model(input_ids=ids, attention_mask=mask)
+        theirs = answer.logits if "logits" in answer else torch.stack([answer.start_logits, answer.end_logits], -1)
+        hidden = hidden_states(model.base_model, "last", ids, mask)[0]
+        ours = head(hidden[:1] if theirs.dim() == 2 else hidden)
+    model.train(was_training)
+    theirs = theirs.reshape(ours.shape) if theirs.numel() == ours.numel() else theirs
+    if theirs.shape != ours.shape or not torch.allclose(theirs, ours, atol=1e-3):
+        raise UserError(
+            f"params.yaml: finetune.head: linear is more than one layer on a {model.config.model_type}, which "
+            "hone does not know; write mlp"
+        )
+
+
 def load_head(model: Any, folder: Path, head: str, features: str, classes: Sequence[str], rows: int = 1) -> Any:
     """The model of a saved folder with its head.
 

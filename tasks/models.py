@@ -103,6 +103,31 @@ def load_model(auto_class: Any, source: str, load: dict[str, Any], **config: Any
     return _from_pretrained(auto_class, source, {**load, **config})
 
 
+def load_encoder(auto_class: Any, source: str, load: dict[str, Any], **config: Any) -> Any:
+    """An encoder with the head of ``auto_class``, as `load_model`.
+
+    Raises:
+        UserError: a model of another kind: it generates, reads from left to right only, or has no such head.
+    """
+    from transformers import AutoConfig
+    from transformers.models.auto import modeling_auto
+
+    found = _from_pretrained(AutoConfig, source, {key: load[key] for key in load if key != "use_safetensors"})
+    kind = found.model_type
+    both = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    if found.is_encoder_decoder:
+        problem = f"is an encoder-decoder ({kind})"
+    elif kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not both:
+        problem = f"reads from left to right only ({kind})"
+    elif type(found) not in auto_class._model_mapping:
+        problem = f"is a {kind}, for which transformers has no {auto_class.__name__.removeprefix('AutoModelFor')}"
+    else:
+        return load_model(auto_class, source, load, **config)
+    raise UserError(
+        f"params.yaml: finetune.model: {source} {problem}; this task needs an encoder such as BERT or RoBERTa"
+    )
+
+
 def quiet() -> None:
     """No progress bars and load reports from transformers: the stages report by themselves."""
     from transformers.utils import logging
@@ -122,6 +147,11 @@ def _needs_prefix_space(tokenizer: "PreTrainedTokenizerFast") -> bool:
 def _from_pretrained(auto_class: Any, source: str, keywords: dict[str, Any]) -> Any:
     try:
         return auto_class.from_pretrained(source, **keywords)
+    except RuntimeError as error:  # transformers loads no tensor into one of another shape
+        raise UserError(
+            f"params.yaml: finetune.model: {source} has a head of its own for other classes; take the encoder "
+            f"that it was made from ({str(error).strip().splitlines()[0][:200]})"
+        ) from None
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0][:300]
         raise UserError(

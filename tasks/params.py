@@ -87,6 +87,8 @@ class Evaluate(Section):
     batch_size: Positive
     invariance_sentences: Natural
     suspect_confidence: Fraction
+    neighbours: Natural
+    neighbour_rows: Positive
 
 
 class Report(Section):

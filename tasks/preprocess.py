@@ -7,6 +7,7 @@ files, one to recognise their form and one to write; they hold one row in memory
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from tasks import adapters, params, rawfiles
 from tasks.adapters import Adapter
 from tasks.duplicates import Duplicates
 from tasks.errors import Defect, UserError
+from tasks.near_duplicates import EQUAL, NEAR, near_duplicates
 from tasks.progress import progress
 from tasks.rawfiles import RawFile
-from tasks.records import Row, example_line, write_json
+from tasks.records import Row, example_line, read_examples, write_json
 from tasks.sources import Item, Unreadable, reader
 from tasks.splitting import Cut
 from tasks.stage import argument_parser, run_stage, say
@@ -127,6 +129,7 @@ def preprocess(
         tally.balance(split)
     labels = sorted(tallies["train"].entities)
     repeated = duplicates.summary()
+    near = _near(prepared)
     every = sorted(set().union(*(tally.entities for tally in tallies.values())))
     findings = {
         "cut_from_train": cut_splits,
@@ -138,15 +141,30 @@ def preprocess(
         "labels_missing": {
             split: [name for name in every if not tally.entities[name]] for split, tally in tallies.items()
         },
+        "near_duplicates": near,
         "splits": {split: tally.summary() for split, tally in tallies.items()},
     }
     write_json(prepared / "labels.json", labels)
     write_json(prepared / "summary.json", findings)
     for split, tally in tallies.items():
         notes = _notes(split, sorted(set(tally.entities) - set(labels)), repeated)
+        if near.get(f"train/{split}"):
+            notes += f"; {near[f'train/{split}']} nearly in train"
         said = line(split, tally, split in cut_splits, adapter.wording.examples, adapter.wording.items)
         say(said + notes)
     return findings
+
+
+def _near(prepared: Path) -> dict[str, int]:
+    """How many texts of validation and test nearly stand in train; empty for tasks whose inputs are no running text."""
+    found = {}
+    for split in SPLITS[1:]:
+        texts = [one.inputs["text"] for one in read_examples(prepared / f"{split}.jsonl") if "text" in one.inputs]
+        if texts:
+            train = (one.inputs["text"] for one in read_examples(prepared / "train.jsonl"))
+            kinds = Counter(near_duplicates(texts, train))
+            found[f"train/{split}"] = kinds[NEAR] + kinds[EQUAL]
+    return found
 
 
 def survey(

@@ -16,7 +16,7 @@ from tasks.character_spans import short
 from tasks.errors import Defect, UserError
 from tasks.params import Section
 from tasks.records import Example, Row
-from tasks.words import tag_words
+from tasks.words import joined, tag_words
 
 BLOCK = "token_classification"
 
@@ -103,12 +103,12 @@ def classes(labels: Sequence[str]) -> list[str]:
 
 
 def show(inputs: dict[str, Any], target: Sequence[str]) -> list[tuple[str, str | None]]:
-    """The sentence as runs of words joined by spaces, each with its entity type or None."""
+    """The sentence as runs of words joined as in running text, each with its entity type or None."""
     words, runs, last = inputs["words"], [], 0
     for start, end, kind in tags.spans(target):
-        runs += [(" ".join(words[last:start]), None), (" ".join(words[start:end]), kind)]
+        runs += [(joined(words[last:start]), None), (joined(words[start:end]), kind)]
         last = end
-    runs.append((" ".join(words[last:]), None))
+    runs.append((joined(words[last:]), None))
     return [(text, kind) for text, kind in runs if text or kind]
 
 

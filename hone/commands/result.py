@@ -33,9 +33,9 @@ def focus(
         raise typer.Exit(body(kind=kind, type_=type_, suspects=suspects, most=most, as_json=as_json))
 
 
-@commands.command(short_help="Score any file of tagged sentences.")
+@commands.command(short_help="Score any file of answers.")
 def score(
-    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="The right tags.", resolve_path=True)],
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="The right answers.", resolve_path=True)],
     predicted: Annotated[
         list[Path], typer.Argument(metavar="PRED [PRED2]", help="One system, or two to compare.", resolve_path=True)
     ],
@@ -48,9 +48,10 @@ def score(
     markdown: Annotated[bool, typer.Option("--markdown", help="A table for a pull request.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score any file of tagged sentences with intervals; with a second one, say which of them is better.
+    """Score any file of answers of the task with intervals; with a second one, say which of them is better.
 
-    Files hold CoNLL columns (a word a line, its tag last), or JSON lines with tokens and tags or as hone writes them.
+    Tagged sentences stand in CoNLL columns (a word a line, its tag last), or in JSON lines with tokens and tags or as
+    hone writes them. Labels, relations and answers stand in JSON lines, in a field label, relation or answer.
 
     \b
     Examples:

@@ -44,6 +44,19 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """What an encoder that has not been trained compares (tasks/untrained.py).
+
+    Attributes:
+        text: the text of the example whose neighbours are looked for.
+        choices: texts that it is compared with, and what each would answer; none for the texts of train's examples.
+    """
+
+    text: str
+    choices: Sequence[tuple[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """What a person reads of a task; keys in files are the same for every task.
 
@@ -52,6 +65,7 @@ class Wording:
         item, items: what a gold item is called, e.g. entity, entities.
         headline: the headline in words, e.g. strict entity F1.
         rule: when an answer counts as right, in a sentence or two.
+        sample: a raw text as ``hone predict`` reads it; empty where none says much.
     """
 
     example: str
@@ -60,6 +74,7 @@ class Wording:
     items: str
     headline: str
     rule: str
+    sample: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,9 @@ class Adapter:
         answer: ``(text, example, prediction) -> list``: what was found in a raw text, JSON-able, with the places as
             characters: ``start``, ``end``, ``label``, ``text``, ``confidence``.
         show: ``(inputs, target) -> [(text, label or None), ...]``: an example as runs of text for a person to read.
+        likeness: ``(example) -> Likeness``: what the nearest neighbours of an example are found by, for the baseline of
+            the untrained encoder; None where an answer cannot be taken over from a neighbour.
+        unlearned: ``(examples, windows) -> int``: gold items of train that no window teaches, of which finetune speaks.
     """
 
     options: type[Section]
@@ -121,6 +139,8 @@ class Adapter:
     read: Callable[[str, str], Example]
     answer: Callable[[str, Example, Prediction], list[dict[str, Any]]]
     show: Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
+    likeness: Callable[[Example], Likeness] | None = None
+    unlearned: Callable[[Sequence[Example], Sequence[Encoded]], int] = lambda _examples, _windows: 0
 
 
 def find(task: str) -> Adapter:

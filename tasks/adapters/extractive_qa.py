@@ -1,14 +1,17 @@
 """Extractive question answering: the piece of a text that answers a question, or none."""
 
+import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from tasks import sources
-from tasks.adapters import Adapter, Encoded, Wording
+from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import END, FIRST, IGNORED, START
 from tasks.errors import Defect, UserError
 from tasks.params import Positive, Section
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 BLOCK = "extractive_qa"
+SENTENCE_ENDS = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+|\n+")
 Answer = dict[str, Any]  # {"start": first character, "text": ...}
 
 
@@ -99,9 +103,9 @@ def items(target: list[Answer]) -> Counter[str]:
     return Counter(["answer" if target else "no answer"])
 
 
-def surround(examples: Iterable[Example], _options: ExtractiveQA, _max_length: int) -> Iterator[Example]:
-    """The examples as they are."""
-    return iter(examples)
+def surround(examples: Iterable[Example], options: ExtractiveQA, _max_length: int) -> Iterator[Example]:
+    """Each with the length of the longest answer that may be given, which windows must hold whole."""
+    return (replace(one, inputs=one.inputs | {"longest": options.max_answer}) for one in examples)
 
 
 def encode(
@@ -113,7 +117,9 @@ def encode(
 ) -> list[Encoded]:
     """Windows over the context, each behind the question; the first sub-word stands for no answer.
 
-    A question takes half of a window at most, what is longer is not read. Learned is the first answer, in each window
+    A question takes half of a window at most, what is longer is not read. Neighbouring windows share ``overlap``
+    sub-words, or one less than the longest answer (`surround`) where that is more, but at most half of what they hold:
+    so an answer that is not too long for that stands whole in a window. Learned is the first answer, in each window
     that holds all of it; the others learn that they hold none.
     """
     around = frame(tokenizer, max_length, overlap)
@@ -130,7 +136,8 @@ def encode(
                 f"{max_length} sub-words; write {max(room - 1, 0)} or less, or a larger finetune.max_length"
             )
         answer = _subwords(examples[number].target, context.offsets)
-        for start, end in cover(len(context.ids), room, overlap):
+        shared = max(overlap, min(examples[number].inputs.get("longest", 0) - 1, room // 2))
+        for start, end in cover(len(context.ids), room, shared):
             ids = [*before, *context.ids[start:end], *around.after]
             labels = [IGNORED] * len(ids)
             labels[0] = FIRST
@@ -144,13 +151,19 @@ def encode(
     return windows
 
 
+def unlearned(examples: Sequence[Example], windows: Sequence[Encoded]) -> int:
+    """Questions whose answer stands whole in no window, or in sub-words of none: they learn that there is none."""
+    found = {window.example for window in windows if not window.labels[0] & START}
+    return sum(bool(example.target) and number not in found for number, example in enumerate(examples))
+
+
 def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrainedModel":
     """An encoder with transformers' own head for starts and ends."""
     from transformers import AutoModelForQuestionAnswering
 
-    from tasks.models import load_model
+    from tasks.models import load_encoder
 
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForQuestionAnswering, source, load, num_labels=len(classes), attn_implementation="eager"
     )
     return made
@@ -219,6 +232,17 @@ def show(inputs: dict[str, Any], target: list[Answer]) -> list[tuple[str, str | 
     start, end = (target[0]["start"], target[0]["start"] + len(target[0]["text"])) if target else (0, 0)
     runs = [(context[:start], None), (context[start:end], "answer"), (context[end:], None)]
     return [(f"{inputs['question']} ", "question"), *((text, label) for text, label in runs if text)]
+
+
+def likeness(example: Example) -> Likeness:
+    """The question, beside the sentences of its context, each of which would be the answer."""
+    context = example.inputs["context"]
+    edges = [0, *(found.end() for found in SENTENCE_ENDS.finditer(context)), len(context)]
+    choices = []
+    for start, end in itertools.pairwise(edges):
+        if text := context[start:end].strip():
+            choices.append((text, [{"start": context.index(text, start), "text": text}]))
+    return Likeness(example.inputs["question"], choices)
 
 
 def _answers(row: Row) -> list[tuple[Any, Any]]:
@@ -331,6 +355,7 @@ adapter = Adapter(
         headline="answer F1",
         rule="An answer counts by the tokens that it shares with the gold answer it comes nearest to, as in SQuAD’s "
         "official script; in Chinese and Japanese the tokens are characters.",
+        sample='{"question": "Who visited Nagoya?", "context": "Angela Merkel visited Toyota in Nagoya."}',
     ),
     classes=lambda _labels: ["start", "end"],
     surround=surround,
@@ -345,4 +370,6 @@ adapter = Adapter(
     read=read,
     answer=answer,
     show=show,
+    likeness=likeness,
+    unlearned=unlearned,
 )

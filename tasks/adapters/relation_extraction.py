@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks import sources
-from tasks.adapters import Adapter, Encoded, Wording
+from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import IGNORED
 from tasks.errors import Defect, UserError
 from tasks.params import Section
@@ -135,9 +135,9 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
     """An encoder without pooler; transformers has no head over two places, so hone's own is put on it."""
     from transformers import AutoModelForTokenClassification
 
-    from tasks.models import load_model
+    from tasks.models import load_encoder
 
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForTokenClassification, source, load, num_labels=len(classes), attn_implementation="eager"
     )
     return made
@@ -206,6 +206,12 @@ def show(inputs: dict[str, Any], target: str) -> list[tuple[str, str | None]]:
         last = end
     runs.append((inputs["text"][last:], None))
     return [(text, label) for text, label in runs if text]
+
+
+def likeness(example: Example) -> Likeness:
+    """The text from one span to the end of the other: what stands between them says most about how they relate."""
+    spans = (example.inputs["first"], example.inputs["second"])
+    return Likeness(example.inputs["text"][min(map(min, spans)) : max(map(max, spans))])
 
 
 def _segments(inputs: dict[str, Any]) -> tuple[list[str], list[int]]:
@@ -319,6 +325,7 @@ adapter = Adapter(
         headline="relation macro F1",
         rule="A relation counts when its name and its direction are right. Macro F1 is the mean of the F1 of all "
         "relations, that of no relation left out.",
+        sample="The <e1>fire</e1> was caused by <e2>lightning</e2>.",
     ),
     classes=list,
     surround=surround,
@@ -333,4 +340,5 @@ adapter = Adapter(
     read=read,
     answer=answer,
     show=show,
+    likeness=likeness,
 )

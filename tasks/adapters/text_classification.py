@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks import sources
-from tasks.adapters import Adapter, Encoded, Wording
+from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import IGNORED
 from tasks.errors import Defect
 from tasks.params import Fraction, Section
@@ -120,10 +120,10 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
     """An encoder with transformers' own head over the first sub-word."""
     from transformers import AutoModelForSequenceClassification
 
-    from tasks.models import load_model
+    from tasks.models import load_encoder
 
     names = dict(enumerate(classes))
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForSequenceClassification,
         source,
         load,
@@ -237,6 +237,7 @@ adapter = Adapter(
         "labels",
         headline="macro F1",
         rule="A label counts when the text has it. Macro F1 is the mean of the F1 of all labels that gold has.",
+        sample="My card has still not arrived.",
     ),
     classes=list,
     surround=surround,
@@ -251,4 +252,5 @@ adapter = Adapter(
     read=read,
     answer=answer,
     show=show,
+    likeness=lambda example: Likeness(example.inputs["text"]),
 )

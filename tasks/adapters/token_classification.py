@@ -8,7 +8,7 @@ from tasks import context, tagging
 from tasks.adapters import Adapter, Encoded, Wording
 from tasks.decoding import best_valid
 from tasks.encoding import IGNORED, encode_words, merge_windows
-from tasks.models import load_model
+from tasks.models import load_encoder
 from tasks.records import Example, Prediction
 from tasks.tags import spans
 from tasks.words import split_words
@@ -51,7 +51,7 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
     from transformers import AutoModelForTokenClassification
 
     names = dict(enumerate(classes))
-    made: PreTrainedModel = load_model(
+    made: PreTrainedModel = load_encoder(
         AutoModelForTokenClassification,
         source,
         load,
@@ -141,6 +141,7 @@ adapter = Adapter(
         headline="strict entity F1",
         rule="Strict (IOB2): an entity counts when its first word, its last word and its type are right and it begins "
         "with B-. Lenient is conlleval’s way, in which an I- may begin one.",
+        sample="Angela Merkel visited Toyota in Nagoya.",
     ),
     classes=tagging.classes,
     surround=surround,

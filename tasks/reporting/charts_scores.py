@@ -17,7 +17,7 @@ SERIES = (("validation", -0.19, FIRST, "o"), ("test", 0.19, SECOND, "s"))  # wit
 
 
 def headline_chart(report: Report) -> str:
-    """Strict F1 of the model with its interval, of the baselines, and the goal."""
+    """The headline of the model with its interval, of the baselines, and the goal."""
     baselines = sorted({name for own in report.scores.values() for name in own.baselines})
     goal = report.goal
     other = goal if goal and not goal.headline else None
@@ -45,7 +45,7 @@ def headline_chart(report: Report) -> str:
         said.append(_other_goal(axes, other, len(rows) - 1))
     _rows(axes, rows)
     figure.legend(frameon=False, loc="outside upper right", ncols=2, handletextpad=0.1)
-    return inline_svg(figure, "headline", "Strict F1 of model and baselines", "; ".join(said) + ".")
+    return inline_svg(figure, "headline", f"{report.wording.headline} of model and baselines", "; ".join(said) + ".")
 
 
 def _other_goal(axes: "Axes", goal: Goal, row: int) -> str:

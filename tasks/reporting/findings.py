@@ -118,6 +118,13 @@ def _notes(summary: dict[str, Any], example: str) -> list[str]:
     pairs = summary["duplicates"].items()
     repeated = [_repeated(splits, found, example) for splits, found in pairs if found["count"]]
     notes += repeated or [f"No {example} is repeated, within a split or across splits."]
+    for splits, number in sorted(summary["near_duplicates"].items()):
+        if number:
+            earlier, _, later = splits.partition("/")
+            verb = "stands" if number == 1 else "stand"
+            notes.append(
+                f"{count(number, example)} of {later} nearly {verb} in {earlier} (four words of five are the same)."
+            )
     lacking = {split: summary["labels_missing"][split] for split in ORDER if summary["labels_missing"][split]}
     for split, labels in lacking.items():
         named = several([visible(label) for label in labels])

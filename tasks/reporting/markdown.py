@@ -57,6 +57,7 @@ def _headline(report: Report) -> list[str]:
         goal = report.goal
         other = "" if goal.headline else f" for {code(goal.metric)}, now {score(goal.figure)}"
         parts.append(f"**Goal {score(goal.value)} on validation{other}:** {goal.verdict}.")
+    parts.append(f"On validation the {own.beaten}; on test the {report.scores['test'].beaten}.")
     tokens = report.tokens.get("validation")
     parts.append(
         f"In brackets the {plain(own.how)}. Epoch {report.best.number} of {report.history[-1].number} was the best on "

@@ -178,6 +178,7 @@ def _limits(report: Report) -> str:
     if own.baselines:
         named = [f"{name} {score(value)}" for name, value in report.scores["test"].baselines.items()]
         lines.append(f"Baselines that need no training reach on test: {several(named)}.")
+        lines.append(f"On test the {report.scores['test'].beaten}.")
     lines += [plain(note) for note in report.findings.notes]
     return "\n".join(f"- {line}" for line in lines)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tasks import records
 from tasks.errors import UserError
 from tasks.reporting.wording import visible
+from tasks.scoring.beaten import beaten
 
 SPLITS = ("validation", "test")
 
@@ -57,6 +58,7 @@ class Scores:
     Attributes:
         strict: the headline with its precision and recall; ``interval`` is that of its F1.
         baselines: F1 of predictors that need no training, by name.
+        beaten: by how much the model beats the best of them, in words, with the paired interval.
         ece: expected calibration error of the confidence, between 0 and 1; ``brier`` its Brier score.
         how: how the intervals were made, in words.
     """
@@ -65,6 +67,7 @@ class Scores:
     interval: Interval
     variants: tuple[Variant, ...]
     baselines: dict[str, float]
+    beaten: str
     ece: float
     brier: float
     how: str
@@ -120,6 +123,7 @@ def read_scores(path: Path, headline: str) -> Scores:
                 for name, value in sorted(metrics.items())
                 if name.startswith("baseline_")
             },
+            beaten=beaten(metrics),
             ece=metrics["ece"],
             brier=metrics["brier"],
             how=metrics["interval"],

@@ -88,13 +88,14 @@ def confidences(predictions: Sequence[Prediction]) -> tuple[Floats, NDArray[np.b
     return sure, _figures(predictions)[:, 3].astype(np.bool_)
 
 
-def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, float]:  # noqa: ARG001
-    """F1 of answering with the whole sentence of the context that shares most words with the question."""
-    given = [
-        Prediction(example.id, example.target, [{"start": 0, "text": _nearest(example.inputs)}], [1.0])
-        for example in examples
-    ]
-    return {"baseline_sentence_f1": _rounded(HEADLINE.of(given))}
+def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:  # noqa: ARG001
+    """The whole sentence of the context that shares most words with the question."""
+    return {
+        "sentence": [
+            Prediction(one.id, one.target, [{"start": 0, "text": _nearest(one.inputs)}], [1.0], one.document)
+            for one in examples
+        ]
+    }
 
 
 def confusion(predictions: Sequence[Prediction]) -> list[tuple[str, str]]:

@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.near_duplicates import near_duplicates
 from tasks.records import Example, Prediction
 from tasks.scoring.cases import RIGHT, Case
 from tasks.scoring.confusion import NONE
@@ -91,12 +92,11 @@ def confidences(predictions: Sequence[Prediction]) -> tuple[NDArray[np.float64],
     return np.array(sure, np.float64), np.array(right, np.bool_)
 
 
-def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, float]:
-    """Macro F1 of giving every text the most frequent label, or set of labels, of train."""
+def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:
+    """Every text gets the most frequent label, or set of labels, of train."""
     counts = Counter(json.dumps(example.target) for example in train)
     most = json.loads(max(sorted(counts), key=counts.__getitem__, default='""'))
-    given = [Prediction(example.id, example.target, most, [1.0]) for example in examples]
-    return {"baseline_majority_f1": round(HEADLINE.of(given), 6)}
+    return {"majority": [Prediction(one.id, one.target, most, [1.0], one.document) for one in examples]}
 
 
 def confusion(predictions: Sequence[Prediction]) -> list[tuple[str, str]]:
@@ -130,8 +130,16 @@ def _kind(one: Prediction) -> str:
     return TOO_MANY if gold < predicted else TOO_FEW if predicted < gold else OTHER_SET
 
 
-def _slices(case: Case, example: Example, train: Counter[str]) -> dict[str, str]:
-    """Length of the text, how often train has its class, and, of a mistake, the pair of classes."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What train says: how often it has each label, and which texts of validation nearly stand in it, by id."""
+
+    labels: Counter[str]
+    near: dict[str, str]
+
+
+def _slices(case: Case, example: Example, facts: Facts) -> dict[str, str]:
+    """Length of the text, how often train has its class and its text, and, of a mistake, the pair of classes."""
     words = len(example.inputs["text"].split())
     gold, given = case.gold[0][2], case.predicted[0][2]
     found = {
@@ -139,8 +147,9 @@ def _slices(case: Case, example: Example, train: Counter[str]) -> dict[str, str]
             words, (0, 5, 10, 20, 50), ("under 5 words", "5 to 9", "10 to 19", "20 to 49", "50 or more")
         ),
         "class in train": binned(
-            train[gold], (0, 1, 10, 50, 200), ("never", "1 to 9 texts", "10 to 49", "50 to 199", "200 or more")
+            facts.labels[gold], (0, 1, 10, 50, 200), ("never", "1 to 9 texts", "10 to 49", "50 to 199", "200 or more")
         ),
+        "duplicate in train": facts.near[example.id],
     }
     if case.kind != RIGHT:
         found["confused"] = f"{gold} as {given}"
@@ -149,8 +158,16 @@ def _slices(case: Case, example: Example, train: Counter[str]) -> dict[str, str]
     return found
 
 
-def _facts(train: Iterable[Example], _examples: Sequence[Example], _cases: Sequence[Case]) -> Counter[str]:
-    return Counter(label_of(example.target) for example in train)
+def _facts(train: Iterable[Example], examples: Sequence[Example], _cases: Sequence[Case]) -> Facts:
+    labels: Counter[str] = Counter()
+
+    def texts() -> Iterator[str]:
+        for example in train:
+            labels[label_of(example.target)] += 1
+            yield example.inputs["text"]
+
+    near = near_duplicates([example.inputs["text"] for example in examples], texts())
+    return Facts(labels, {example.id: kind for example, kind in zip(examples, near, strict=True)})
 
 
 HEADLINE = Measure("macro_f1", class_counts, macro_f1)

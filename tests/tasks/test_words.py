@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import tags
-from tasks.words import CharacterSpan, split_words, tag_words
+from tasks.words import CharacterSpan, joined, split_words, tag_words
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,9 @@ from tasks.words import CharacterSpan, split_words, tag_words
         ("I ❤️ it_2", ["I", "❤️", "it_2"]),
         ("e\u0301te\u0301", ["e\u0301te\u0301"]),
         (" \n", []),
+        ("王小明在IBM公司，2024年", ["王", "小", "明", "在", "IBM", "公", "司", "，", "2024", "年"]),
+        ("東京タワー", ["東", "京", "タ", "ワ", "ー"]),
+        ("서울 시청", ["서울", "시청"]),
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
@@ -56,3 +59,17 @@ def test_neighbouring_spans_within_one_word() -> None:
         ["Toyota", "-", "Werk", "2"],
         ["B-ORG", "O", "B-X", "B-X"],
     )
+
+
+def test_entities_of_a_text_without_spaces_are_characters() -> None:
+    text = "王小明在IBM公司"
+    words, answer = tag_words(text, [(0, 3, "PER"), (4, 9, "ORG")])
+    assert "".join(words) == text
+    assert answer == ["B-PER", "I-PER", "I-PER", "O", "B-ORG", "I-ORG", "I-ORG"]
+    assert words == [text[start:end] for start, end in split_words(text)]  # gold decides on no edge
+
+
+def test_words_are_joined_as_running_text_has_them() -> None:
+    assert joined(["王", "小", "明", "在", "IBM", "公", "司", "。"]) == "王小明在IBM公司。"
+    assert joined(["Angela", "Merkel", ","]) == "Angela Merkel ,"
+    assert joined([]) == ""

@@ -104,6 +104,28 @@ def test_an_overlap_that_fills_a_window_behind_its_question_is_refused(bert_fold
         encode([example], tokenizer, ["start", "end"], 14, 8)
 
 
+def test_an_answer_longer_than_the_overlap_is_learned(bert_folder: Path) -> None:
+    """It was not: where a window ended within it, none held it whole."""
+    tokenizer = load_tokenizer(str(bert_folder), {})
+    words = ("Kestrel", "moves", "boxes", "in", "Graz")
+    context = " ".join(words * 12)
+    for start in range(0, len(context), 7):
+        begin = context.find(" ", start) + 1
+        text = " ".join(context[begin:].split()[:6])
+        example = Example("a:1", None, {"question": "who", "context": context}, [{"start": begin, "text": text}])
+        (ready,) = adapter.surround([example], options(max_answer=8), 24)
+        windows = encode([ready], tokenizer, ["start", "end"], 24, 2)
+        assert adapter.unlearned([ready], windows) == 0
+
+
+def test_answers_that_no_window_holds_are_counted(bert_folder: Path) -> None:
+    tokenizer = load_tokenizer(str(bert_folder), {})
+    target = [{"start": 0, "text": CONTEXT}]
+    examples = [Example("a:1", None, {"question": "who", "context": CONTEXT}, found) for found in (target, [])]
+    windows = encode(examples, tokenizer, ["start", "end"], 12, 2)
+    assert adapter.unlearned(examples, windows) == 1
+
+
 EXAMPLE = Example("a:1", "d", {"question": "who", "context": "ab cd ef"}, [])
 OFFSETS = [(0, 0), (0, 2), (3, 5), (6, 8)]
 PARTS = [(0, -1), (3, 0), (4, 1), (5, 2)]

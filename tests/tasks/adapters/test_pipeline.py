@@ -16,6 +16,7 @@ from tasks.models import content_hash
 from tasks.params import check, read_yaml, tasks_available
 from tasks.preprocess import preprocess
 from tasks.report import report
+from tasks.scoring.beaten import beaten
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -57,7 +58,10 @@ def test_from_raw_files_to_the_report(task: str, bert_folder: Path, tmp_path: Pa
     metrics = json.loads((data / "metrics.validation.json").read_text())
     headline = metrics[adapter.headline]
     assert metrics[f"{adapter.headline}_low"] <= headline <= metrics[f"{adapter.headline}_high"]
-    assert any(name.startswith("baseline_") for name in metrics)
+    assert metrics["over_baseline_low"] <= metrics["over_baseline"] <= metrics["over_baseline_high"]
+    assert f"baseline_{metrics['best_baseline']}_f1" in metrics
+    assert ("baseline_neighbours_f1" in metrics) == (adapter.likeness is not None)
+    assert beaten(metrics) in (data / "report" / "report.md").read_text()
     focus = json.loads((data / "focus.json").read_text())
     assert focus["headline"]["value"] == pytest.approx(headline, abs=1e-6)
     mistakes = (data / "mistakes.validation.jsonl").read_text().splitlines()

@@ -17,6 +17,7 @@ from tasks.models import load_tokenizer
 from tasks.objectives import make
 from tasks.params import check, read_yaml
 from tasks.predictor import Predictor
+from tasks.preprocess import preprocess
 from tasks.records import Example, Row, write_json
 
 ROOT = Path(__file__).parents[3]
@@ -129,3 +130,28 @@ def test_objective_follows_from_the_labels() -> None:
     assert make(adapter.objective(options(labels="many")), 3).answer(torch.zeros(1, 3)).tolist() == [[0.5] * 3]
     assert adapter.source("train", options()) == ENDINGS[""] == "folder"
     assert adapter.source("all.json:train", options(format="json")) == "part"
+
+
+def test_texts_that_nearly_stand_in_train_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = tmp_path / "rows"
+    raw.mkdir()
+    rows = {
+        "train": ["Where is my card?,card", "I want one two three four five six,many"],
+        "validation": ["where is my card,card", "I want one two three four five seven,many"],
+        "test": ["something else,card"],
+    }
+    for split, lines in rows.items():
+        (raw / f"{split}.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    found = preprocess(
+        raw,
+        tmp_path / "prepared",
+        adapter=adapter,
+        options=options(),
+        dataset="rows",
+        splits={split: [f"{split}.csv"] for split in rows},
+        seed=1,
+        on_defect="stop",
+        fractions={},
+    )
+    assert found["near_duplicates"] == {"train/validation": 1, "train/test": 0}
+    assert "validation: 2 texts, 12 words, 2 labels; 1 nearly in train" in capsys.readouterr().err

@@ -1,12 +1,14 @@
 """What decode makes of probabilities: tags, their confidence and the runner-up of each word."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tasks.adapters import Encoded
-from tasks.adapters.token_classification import decode
+from tasks.adapters.token_classification import adapter, decode
+from tasks.models import load_tokenizer
 from tasks.records import Example, Prediction
 
 CLASSES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -47,3 +49,16 @@ def test_a_word_that_no_window_answers_is_outside_and_unsure() -> None:
     one, empty = decode(examples, answers, CLASSES, None)
     assert (one.predicted, one.confidence, one.runner_up_confidence) == (["B-LOC", "O"], [1.0, 0.0], [0.0, 0.0])
     assert (empty.predicted, empty.confidence, empty.runner_up) == ([], [], [])
+
+
+def test_chinese_from_characters_in_to_characters_out(bert_folder: Path) -> None:
+    text = "王小明在IBM公司工作"
+    example = adapter.read(text, "0")
+    assert "".join(example.inputs["words"]) == text
+    tokenizer = load_tokenizer(str(bert_folder), {})
+    (window,) = adapter.encode([example], tokenizer, ["O", "B-PER", "I-PER"], 32, 4)
+    assert [word for _, word in window.parts] == list(range(9))  # 王 小 明 在 IBM 公 司 工 作
+    tags = ["B-PER", "I-PER", "I-PER", *["O"] * 6]
+    (found,) = adapter.answer(text, example, Prediction("0", [], tags, [0.9] * 9))
+    assert (found["start"], found["end"], found["text"]) == (0, 3, "王小明")
+    assert adapter.show(example.inputs, tags)[0] == ("王小明", "PER")

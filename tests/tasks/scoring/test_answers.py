@@ -1,6 +1,12 @@
 """Answers as the official scripts count them: words in English, characters in Chinese, the best of several."""
 
+import re
+import string
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.records import Example, Prediction
 from tasks.scoring import selection
@@ -26,6 +32,84 @@ def answers(*texts: str) -> list[dict[str, object]]:
 )
 def test_tokens_are_those_of_the_official_scripts(text: str, tokens: list[str]) -> None:
     assert answer_tokens(text) == tokens
+
+
+def official_normalize(text: str) -> str:
+    """normalize_answer of the official script of SQuAD 1.1 and 2.0, word for word."""
+
+    def remove_articles(text: str) -> str:
+        return re.sub(r"\b(a|an|the)\b", " ", text)
+
+    def white_space_fix(text: str) -> str:
+        return " ".join(text.split())
+
+    def remove_punc(text: str) -> str:
+        exclude = set(string.punctuation)
+        return "".join(ch for ch in text if ch not in exclude)
+
+    return white_space_fix(remove_articles(remove_punc(text.lower())))
+
+
+def official_f1(prediction: str, ground_truth: str) -> float:
+    """compute_f1 of the official script of SQuAD 2.0."""
+    gold_toks, pred_toks = (official_normalize(text).split() for text in (ground_truth, prediction))
+    num_same = sum((Counter(gold_toks) & Counter(pred_toks)).values())
+    if len(gold_toks) == 0 or len(pred_toks) == 0:
+        return float(gold_toks == pred_toks)
+    if num_same == 0:
+        return 0.0
+    precision, recall = num_same / len(pred_toks), num_same / len(gold_toks)
+    return 2 * precision * recall / (precision + recall)
+
+
+CMRC_MARKS = "-:_*^/\\~`+=，。：？！“”；’《》……·、「」（）－～『』"
+
+
+def cmrc_segmentation(text: str) -> list[str]:
+    """mixed_segmentation of the official script of CMRC 2018 with rm_punc, nltk's words being those between spaces."""
+    segs_out, temp = [], ""
+    for char in text.lower().strip():
+        if re.search(r"[\u4e00-\u9fa5]", char) or char in CMRC_MARKS:
+            segs_out += temp.split()
+            temp = ""
+            if char not in CMRC_MARKS:
+                segs_out.append(char)
+        elif char not in CMRC_MARKS:
+            temp += char
+    return segs_out + temp.split()
+
+
+ENGLISH = st.text(alphabet=list("ab the an.,!'-$ 19\n"), max_size=24)
+
+
+@given(ENGLISH, st.lists(ENGLISH, min_size=1, max_size=3))
+def test_figures_are_those_of_the_official_script(given_text: str, golds: list[str]) -> None:
+    made = Prediction("1", answers(*golds), answers(given_text), [0.5])
+    scores = score([made])
+    assert scores["answer_f1"] == pytest.approx(max(official_f1(given_text, gold) for gold in golds), abs=1e-6)
+    exact = any(official_normalize(given_text) == official_normalize(gold) for gold in golds)
+    assert scores["exact_match"] == float(exact)
+
+
+CHINESE = st.text(alphabet=list("甲乙丙丁，。《》19 x"), min_size=1, max_size=16).filter(
+    lambda text: re.search("[甲乙丙丁]", text) is not None
+)
+
+
+@given(CHINESE, CHINESE)
+def test_figures_in_chinese_are_those_of_cmrc(predicted: str, gold: str) -> None:
+    one, other = cmrc_segmentation(gold), cmrc_segmentation(predicted)
+    scores = score([Prediction("1", answers(gold), answers(predicted), [0.5])])
+    lengths = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    longest = 0  # find_lcs of the script: the longest common run
+    for i, left in enumerate(one):
+        for j, right in enumerate(other):
+            if left == right:
+                lengths[i + 1][j + 1] = lengths[i][j] + 1
+                longest = max(longest, lengths[i + 1][j + 1])
+    expected = 2 * longest / (len(one) + len(other))
+    assert scores["answer_f1_lcs"] == pytest.approx(expected, abs=1e-6)
+    assert scores["exact_match"] == float(one == other)
 
 
 def test_a_case_by_hand() -> None:
@@ -77,4 +161,5 @@ def test_errors_have_kinds() -> None:
 def test_the_baseline_is_the_sentence_nearest_to_the_question() -> None:
     inputs = {"question": "who moves boxes", "context": "Merkel visited Graz. Kestrel moves boxes. Nothing else."}
     example = Example("1", None, inputs, answers("Kestrel"))
-    assert baselines([], [example]) == {"baseline_sentence_f1": 0.5}
+    given = baselines([], [example])
+    assert HEADLINE.of(given["sentence"]) == 0.5

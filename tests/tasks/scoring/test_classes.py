@@ -7,9 +7,10 @@ import pytest
 from sklearn.metrics import f1_score
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from tasks.records import Prediction
+from tasks.records import Example, Prediction
 from tasks.scoring import selection
-from tasks.scoring.classes import HEADLINE, class_counts, score
+from tasks.scoring.analysis import analyse
+from tasks.scoring.classes import ANALYSIS, HEADLINE, class_counts, score
 
 NAMES = ["a", "b", "c", "d", "oos"]
 
@@ -64,3 +65,31 @@ def test_the_measure_is_the_headline_and_its_columns_follow_from_gold() -> None:
 def test_nothing_to_score_scores_nothing() -> None:
     assert score([])["macro_f1"] == score(predictions([([], [])]))["macro_f1"] == 0.0
     assert score(predictions([([], [])]))["accuracy"] == 1.0
+
+
+def test_mistakes_are_sliced_by_length_rarity_duplicates_and_the_confused_pair() -> None:
+    train = [Example(f"t:{number}", None, {"text": f"where is my card {number}"}, "card") for number in range(12)]
+    train.append(Example("t:99", None, {"text": "top up failed again"}, "rare"))
+    examples = [
+        Example("v:1", None, {"text": "Where is my card, 3?"}, "card"),
+        Example("v:2", None, {"text": "where is my card now"}, "card"),
+        Example("v:3", None, {"text": "top up"}, "rare"),
+    ]
+    given = ["rare", "card", "card"]
+    made = [Prediction(one.id, one.target, label, [0.9]) for one, label in zip(examples, given, strict=True)]
+    found = analyse(ANALYSIS, HEADLINE, examples, made, train, lambda _: [], seed=1, variants=0, confidence=0.9)
+    assert [line["slices"] for line in found.mistakes] == [
+        {
+            "text length": "5 to 9",
+            "class in train": "10 to 49",
+            "duplicate in train": "equal",
+            "confused": "card as rare",
+        },
+        {
+            "text length": "under 5 words",
+            "class in train": "1 to 9 texts",
+            "duplicate in train": "none",
+            "confused": "rare as card",
+        },
+    ]
+    assert found.focus["errors"]["wrong class"] == 2
