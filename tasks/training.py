@@ -158,7 +158,8 @@ def train(
     import torch
 
     groups = _by_example(windows)
-    lengths = [sum(len(windows[index].input_ids) for index in group) for group in groups]
+    sizes = [objective.sizes(window) for window in windows]
+    lengths = [sum(sum(sizes[index]) for index in group) for group in groups]
     steps = plan.epochs * math.ceil(len(groups) / plan.batch_size)
     steps = min(steps, plan.max_steps or steps)
     rate = schedule(plan.schedule, plan.learning_rate, steps, round(plan.warmup_ratio * steps))
@@ -180,7 +181,8 @@ def train(
             if at.batch > 0 and budget.spent(at.step):
                 break
             next(clock, None)
-            chosen = [windows[index] for example in batch for index in groups[example]]
+            indexes = [index for example in batch for index in groups[example]]
+            chosen = [windows[index] for index in indexes]
             shares = [
                 [[index for example in part for index in groups[example]] for part in parts]
                 for parts in (_parts(batch[first::processes], plan.micro_batch_size) for first in range(processes))
@@ -199,9 +201,11 @@ def train(
             at.step += 1
             at.labelled += labelled
             at.examples += len(batch)
-            at.tokens += sum(len(window.input_ids) for window in chosen)
+            at.tokens += sum(sum(sizes[index]) for index in indexes)
             at.padded_tokens += sum(
-                len(part) * max(len(windows[index].input_ids) for index in part) for parts in shares for part in parts
+                len(part) * sum(map(max, zip(*(sizes[index] for index in part), strict=True)))
+                for parts in shares
+                for part in parts
             )
             if on_step is not None:
                 on_step(at.step)

@@ -9,14 +9,13 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.params import Section
 from tasks.records import Example, Prediction, Row
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch.nn import Module
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -44,6 +43,19 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A text that a model wrote for a window (tasks/generation.py).
+
+    Attributes:
+        text: on one line.
+        confidence: geometric mean of the probabilities of its sub-words, its end among them.
+    """
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """What a person reads of a task; keys in files are the same for every task.
 
@@ -52,6 +64,7 @@ class Wording:
         item, items: what a gold item is called, e.g. entity, entities.
         headline: the headline in words, e.g. strict entity F1.
         rule: when an answer counts as right, in a sentence or two.
+        written: whether answers are texts written anew, which stand beside their source and their references.
     """
 
     example: str
@@ -60,6 +73,7 @@ class Wording:
     items: str
     headline: str
     rule: str
+    written: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,9 +100,10 @@ class Adapter:
         model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the linear head of this task, where
             transformers has it.
         head: ``(model) -> module``: the part of that model, or of a tasks.heads.Tagger, that turns hidden states (n, H)
-            into outputs (n, classes).
+            into outputs (n, classes); None where the whole model is trained (objective ``sequences``).
         decode: ``(examples, [(window, answers)], classes, options) -> predictions`` in the order of the examples; the
-            answers are what the objective gives, for most probabilities (parts of the window, classes), float32.
+            answers are what the objective gives, for most probabilities (parts of the window, classes), float32; for
+            ``sequences`` each is a Written.
         scorer: module of tasks/scoring/ whose ``score(predictions)`` gives the metrics. Only its name stands here, so
             that a change of the scorer does not touch the stages before evaluate.
         headline: name of the metric that choices are made by; tasks/scoring/selection.py has a function of that name.
@@ -97,6 +112,8 @@ class Adapter:
         answer: ``(text, example, prediction) -> list``: what was found in a raw text, JSON-able, with the places as
             characters: ``start``, ``end``, ``label``, ``text``, ``confidence``.
         show: ``(inputs, target) -> [(text, label or None), ...]``: an example as runs of text for a person to read.
+        scratch: ``(folder, examples of train, options, max_length, seed)``: writes a new model with a tokenizer of its
+            own into the folder, for ``finetune.model: scratch``; None where a task needs a pretrained one.
     """
 
     options: type[Section]
@@ -112,15 +129,14 @@ class Adapter:
     heads: tuple[str, ...]
     objective: Callable[[Any], str]
     model: Callable[[str, dict[str, Any], Sequence[str]], "PreTrainedModel"]
-    head: Callable[["PreTrainedModel"], "Module"]
-    decode: Callable[
-        [Sequence[Example], Iterable[tuple[Encoded, "NDArray[np.float32]"]], Sequence[str], Any], list[Prediction]
-    ]
+    head: Callable[["PreTrainedModel"], "Module | None"]
+    decode: Callable[[Sequence[Example], Iterable[tuple[Encoded, Any]], Sequence[str], Any], list[Prediction]]
     scorer: str
     headline: str
     read: Callable[[str, str], Example]
     answer: Callable[[str, Example, Prediction], list[dict[str, Any]]]
     show: Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
+    scratch: Callable[[Path, Sequence[Example], Any, int, int], None] | None = None
 
 
 def find(task: str) -> Adapter:

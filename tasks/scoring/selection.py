@@ -8,7 +8,11 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PUNCTUATION = frozenset(string.punctuation)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -93,6 +97,50 @@ def answer_tokens(text: str) -> list[str]:
         kept = (" " if unicodedata.category(one)[0] in "PS" else one for one in text)
         return IDEOGRAPHS.sub(r" \g<0> ", "".join(kept)).split()
     return ARTICLES.sub(" ", "".join(one for one in text if one not in PUNCTUATION)).split()
+
+
+def bleu(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """Corpus BLEU of the first predicted texts, between 0 and 1 (tasks/scoring/translation.py)."""
+    import numpy as np
+
+    rows = bleu_counts(gold, predicted)
+    return float(bleu_of(np.array(rows, np.float64).sum(axis=0))) if rows else 0.0
+
+
+def bleu_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> list[list[int]]:
+    """What BLEU is made of, for each text: n-grams in common by length, n-grams, its length and the reference's.
+
+    By sacrebleu: its tokenizer 13a, and zh where a reference holds Chinese characters or kana; the nearest reference's
+    length.
+    """
+    from sacrebleu.metrics import BLEU
+
+    western, ideographic = BLEU(tokenize="13a", effective_order=True), BLEU(tokenize="zh", effective_order=True)
+    rows = []
+    for references, given in zip(gold, predicted, strict=True):
+        metric = ideographic if any(map(IDEOGRAPHS.search, references)) else western
+        found = metric.sentence_score(given[0], list(references))
+        rows.append([*found.counts, *found.totals, found.sys_len, found.ref_len])
+    return rows
+
+
+def bleu_of(sums: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """BLEU between 0 and 1 from summed `bleu_counts`, (..., 10) to (...).
+
+    Papineni et al. 2002, smoothed as sacrebleu does (Post 2018, "exp"): an n that has no n-gram in common counts as
+    half of one, the next such n as a quarter, and so on.
+    """
+    import numpy as np
+
+    right, total = sums[..., :4], sums[..., 4:8]
+    written, wanted = sums[..., 8], sums[..., 9]
+    none = (right == 0) & (total > 0)
+    smoothed = np.where(none, 0.5 ** np.cumsum(none, axis=-1), right)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(np.where(total > 0, smoothed / total, 0)).sum(axis=-1) / 4
+        brevity = np.where(written < wanted, np.exp(1 - wanted / written), 1.0)
+    result: NDArray[np.float64] = np.where(right.sum(axis=-1) > 0, brevity * np.exp(logs), 0.0)
+    return result
 
 
 NO_RELATION = ("other", "no_relation", "none", "na", "n/a")  # names of the label of no relation, in lower case
