@@ -75,6 +75,16 @@ class Wording:
     rule: str
     written: bool = False
 
+    @property
+    def figure(self) -> str:
+        """The headline where it heads a column: F1, or its own name."""
+        return self.headline if self.written else "F1"
+
+    @property
+    def strict(self) -> str:
+        """The headline within a sentence."""
+        return self.headline if self.written else "strict F1"
+
 
 @dataclass(frozen=True)
 class Adapter:

@@ -25,11 +25,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """F1, precision and recall, each between 0 and 1."""
+    """F1 or another headline, precision and recall, each between 0 and 1; None where the headline has no such parts."""
 
     f1: float
-    precision: float
-    recall: float
+    precision: float | None
+    recall: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class TokenTable:
 
 
 def read_scores(path: Path, headline: str) -> Scores:
-    """The metrics of one split; ``headline`` names the strict F1."""
+    """The metrics of one split; ``headline`` names the figure that choices are made by."""
     stem = headline.removesuffix("_f1")
 
     def interval(metrics: dict[str, Any], name: str) -> Interval:
@@ -112,11 +112,11 @@ def read_scores(path: Path, headline: str) -> Scores:
 
     def scores(metrics: dict[str, Any]) -> Scores:
         return Scores(
-            strict=Figures(metrics[headline], metrics[f"{stem}_precision"], metrics[f"{stem}_recall"]),
+            strict=Figures(metrics[headline], metrics.get(f"{stem}_precision"), metrics.get(f"{stem}_recall")),
             interval=interval(metrics, headline),
             variants=variants(metrics),
             baselines={
-                name.removeprefix("baseline_").removesuffix("_f1"): value
+                name.removeprefix("baseline_").removesuffix("_f1").removesuffix(f"_{headline}"): value
                 for name, value in sorted(metrics.items())
                 if name.startswith("baseline_")
             },
