@@ -84,7 +84,8 @@ def written(
     model.eval()
     with torch.inference_mode(), torch.autocast(machine.device.type, torch.bfloat16, enabled=machine.bf16):
         for indexes in length_batches(windows, batch_size):
-            batch = collate([windows[index] for index in indexes], pad_id=pad_id, device=machine.device)
+            chosen = [windows[index] for index in indexes]
+            batch = collate(chosen, pad_id=pad_id, device=machine.device, objective=SEQUENCES)
             sources = {name: batch[name] for name in ("input_ids", "attention_mask")}
             ids = model.generate(**sources, generation_config=settings)[:, 1:]
             labels = _until_end(ids, settings.eos_token_id)

@@ -82,7 +82,7 @@ def parse(
         for text in texts:
             if not isinstance(text, str) or not text.strip():
                 kind = "empty text" if isinstance(text, str) else "no text"
-                message = f"{name!r} holds {text!r}"
+                message = f"{name!r} holds {str(text)[:60]!r}"
                 raise Defect(kind, row.place, message, "give it a text, or take the row out", len(targets))
     mended = [one_line(text, repairs) for text in targets]
     return Example(row.place, row.document, {"text": source.strip()}, mended)

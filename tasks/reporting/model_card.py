@@ -112,7 +112,7 @@ def _front_matter(
 
 
 def _metrics(own: Scores, figure: str) -> list[dict[str, Any]]:
-    rule, kind = f"{own.mode}, {own.scheme}", figure.lower()
+    rule = f"{own.mode}, {own.scheme}"
     return [
         {"type": figure.lower(), "name": f"{figure} ({rule})", "value": own.strict.f1},
         {"type": figure.lower(), "name": f"{figure} ({rule}), low end of the 95 % interval", "value": own.interval.low},

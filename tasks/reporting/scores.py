@@ -105,7 +105,9 @@ def read_scores(path: Path, headline: str) -> Scores:
         return Interval(metrics[f"{name}_low"], metrics[f"{name}_high"])
 
     def variants(metrics: dict[str, Any]) -> tuple[Variant, ...]:
-        names = [name for name in metrics if f"{name}_low" in metrics and name.startswith(f"{headline}_")]
+        bounded = [name for name in metrics if f"{name}_low" in metrics and name != headline]
+        every = metrics["scheme"] == "texts"  # each has a name of its own
+        names = [name for name in bounded if every or name.startswith(f"{headline}_")]
         return tuple(
             Variant(name.removeprefix(f"{headline}_"), metrics[name], interval(metrics, name)) for name in names
         )

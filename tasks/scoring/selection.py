@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PUNCTUATION = frozenset(string.punctuation)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
+FOREIGN = 50  # one letter of so many beyond a to z makes a text one that is not English
 IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
@@ -141,6 +142,41 @@ def bleu_of(sums: "NDArray[np.float64]") -> "NDArray[np.float64]":
         brevity = np.where(written < wanted, np.exp(1 - wanted / written), 1.0)
     result: NDArray[np.float64] = np.where(right.sum(axis=-1) > 0, brevity * np.exp(logs), 0.0)
     return result
+
+
+def rouge_l(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """Mean over the texts of ROUGE-L against the nearest reference, 0 to 1 (tasks/scoring/summarization.py)."""
+    best = [max(row[2] for row in table) for table in rouge(gold, predicted)]
+    return sum(best) / max(len(best), 1)
+
+
+def rouge(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> list[list[list[float]]]:
+    """F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) of each text against each of its references.
+
+    By the rouge-score package. Its own tokens, stemmed, are letters a to z and digits; where more than one in FOREIGN
+    letters of the references is another one, tokens are words of any script, and Chinese characters and kana one by
+    one, none stemmed.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    names = ["rouge1", "rouge2", "rougeL"]
+    english, other = RougeScorer(names, use_stemmer=True), RougeScorer(names, tokenizer=AnyScript())
+    tables = []
+    for references, given in zip(gold, predicted, strict=True):
+        letters = [sign for text in references for sign in text if sign.isalpha()]
+        foreign = sum(not sign.isascii() for sign in letters)
+        scorer = other if foreign * FOREIGN > len(letters) else english
+        found = [scorer.score(text, given[0]) for text in references]
+        tables.append([[row[name].fmeasure for name in names] for row in found])
+    return tables
+
+
+class AnyScript:
+    """Words of any script in lower case; Chinese characters and kana one by one."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text."""
+        return re.findall(r"\w+", IDEOGRAPHS.sub(r" \g<0> ", text.lower()))
 
 
 NO_RELATION = ("other", "no_relation", "none", "na", "n/a")  # names of the label of no relation, in lower case

@@ -37,12 +37,15 @@ def words(text: str) -> list[str]:
     return WORD.findall(IDEOGRAPHS.sub(r" \g<0> ", text.lower()))
 
 
-def fault_of(measure: Callable[[Prediction], float], far: float) -> Callable[[Prediction], str]:
+def fault_of(
+    measure: Callable[[Prediction], float], far: float, without: Sequence[str] = ()
+) -> Callable[[Prediction], str]:
     """``(prediction) -> kind``: the first of FAULTS that a text has, or RIGHT.
 
     Args:
         measure: how near a text comes to its references, between 0 and 1.
         far: below which it counts as far from them.
+        without: faults that are none in this task.
     """
 
     def kind(one: Prediction) -> str:
@@ -58,7 +61,7 @@ def fault_of(measure: Callable[[Prediction], float], far: float) -> Callable[[Pr
             TOO_SHORT: len(own) < SHORT * nearest,
             TOO_LONG: len(own) > LONG * nearest,
         }
-        first = next((name for name in FAULTS if found.get(name)), None)
+        first = next((name for name in FAULTS if found.get(name) and name not in without), None)
         return first or (FAR if measure(one) < far else RIGHT)
 
     return kind
