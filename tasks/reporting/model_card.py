@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks import params
 from tasks.errors import UserError
-from tasks.models import EMBEDDED
+from tasks.models import EMBEDDED, SCRATCH
 from tasks.reporting.data_card import DataCard
 from tasks.reporting.gather import Report
 from tasks.reporting.markdown import bounds, code, plain, table
@@ -130,10 +130,10 @@ def _metrics(own: Scores, figure: str) -> list[dict[str, Any]]:
 
 
 def _base_model(model: str) -> str | None:
-    """The Hub's name of the encoder that was fine-tuned; None where it is a folder of the project."""
+    """The Hub's name of the model that was fine-tuned; None where it is a folder of the project or a new one."""
     if model == EMBEDDED:
         return EMBEDDED_ON_THE_HUB
-    return None if Path(model).is_dir() else model
+    return None if model == SCRATCH or Path(model).is_dir() else model
 
 
 def _yaml(values: dict[str, Any]) -> str:

@@ -163,7 +163,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy: Path, tmp_path: Path) -> Non
 
 
 def test_dropout_reaches_models_that_drop_by_a_number(toy: Path) -> None:
-    model, _, windows = opened(toy)
+    model, _, _ = opened(toy)
     set_dropout(model.config, model, 0.4, 0.2)
     layer = model.model.decoder.layers[0]
     assert (layer.dropout, layer.self_attn.dropout, model.config.dropout) == (0.4, 0.2, 0.4)
