@@ -54,7 +54,7 @@ def _warm_started(source: str, load: dict[str, Any]) -> "PreTrainedModel":
             f"params.yaml: finetune.model: {source} ({config.model_type}) has no decoder in transformers; take an "
             "encoder-decoder, a BERT or RoBERTa, or 'scratch'"
         )
-    encoder = load_model(AutoModel, source, load, add_pooling_layer=False, attn_implementation="eager")
+    encoder = load_model(AutoModel, source, load, attn_implementation="eager")
     decoder = load_model(AutoModelForCausalLM, source, load, config=config, attn_implementation="eager")
     made: PreTrainedModel = EncoderDecoderModel(encoder=encoder, decoder=decoder)
     tokenizer = load_tokenizer(source, load)
@@ -95,6 +95,9 @@ def write_small(
     import torch
     from transformers import MarianConfig, MarianMTModel
 
+    from tasks.models import quiet
+
+    quiet()
     tokenizer = _train_tokenizer(texts, vocabulary)
     pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
     config = MarianConfig(

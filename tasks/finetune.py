@@ -128,9 +128,7 @@ def finetune(
             f"params.yaml: finetune.class_weights: {options.class_weights} weighs one class against another, which "
             f"task: {settings.task} does not choose between here; write none"
         )
-    model = loaded
-    if not objective.whole_model:
-        model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)
+    model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
     if options.max_length > limit:
@@ -154,6 +152,11 @@ def finetune(
         f"{options.model} on {machine.description}, {path}; {len(train)} examples in {len(windows)} windows, "
         f"{sum(len(window.input_ids) for window in windows)} sub-words"
     )
+    if objective.whole_model and (full := sum(options.max_length in objective.sizes(window) for window in windows)):
+        say(
+            f"finetune.max_length: {options.max_length}: {full} of {len(windows)} texts or references of train "
+            "fill it; what is beyond is not read"
+        )
     if options.max_minutes:
         say(f"finetune.max_minutes: {options.max_minutes:g}: the clock decides this model, which cannot be rebuilt")
 
@@ -198,6 +201,7 @@ def finetune(
         machine=machine,
         seed=settings.seed,
         objective=objective,
+        figure_name=adapter.wording.figure,
         rank=processes.rank(),
         processes=options.processes,
     )
@@ -222,7 +226,7 @@ def finetune(
         },
     )
     write_history(history, result.history)
-    say(f"kept epoch {result.best.epoch} with validation F1 {result.best.validation_f1:.4f}")
+    say(f"kept epoch {result.best.epoch} with validation {adapter.wording.figure} {result.best.validation_f1:.4f}")
     return {
         "machine": machine.description,
         "processes": options.processes,

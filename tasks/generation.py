@@ -118,7 +118,7 @@ def _until_end(ids: "torch.Tensor", end: int | list[int]) -> "torch.Tensor":
     """What was written (B, T) up to its end, which belongs to it; IGNORED behind."""
     import torch
 
-    ends = torch.isin(ids, torch.tensor(end, device=ids.device))
+    ends = torch.isin(ids, torch.tensor([end] if isinstance(end, int) else end, device=ids.device))
     behind = ends.cumsum(1) - ends.long() > 0
     return ids.masked_fill(behind, IGNORED)
 

@@ -134,6 +134,7 @@ def train(
     machine: Machine,
     seed: int,
     objective: Objective = CLASSES,
+    figure_name: str = "F1",
     on_step: Callable[[int], None] | None = None,
     rank: int = 0,
     processes: int = 1,
@@ -151,6 +152,7 @@ def train(
         store: keeps checkpoints; None keeps none.
         pad_id: sub-word id of padding.
         objective: what the head's outputs are compared with.
+        figure_name: what the headline is called in what is said.
         on_step: called after each step with the number of steps done.
         rank: number of this process, of ``processes`` that share the examples of each step; the engine adds up their
             gradients and losses. What is counted is counted over all.
@@ -227,7 +229,7 @@ def train(
             best = engine.weights()
         say(
             f"epoch {line.epoch}/{plan.epochs}  train loss {loss:.4f}  validation loss {validation_loss:.4f}  "
-            f"validation F1 {figure:.4f}{' (best so far)' if at.best is line else ''}  "
+            f"validation {figure_name} {figure:.4f}{' (best so far)' if at.best is line else ''}  "
             f"{time.monotonic() - started:.0f} s"
         )
         at.epoch, at.batch, at.labelled = at.epoch + 1, 0, 0

@@ -10,7 +10,10 @@ from tasks.scoring.summarization import ANALYSIS, HEADLINE, novelty, sentences
 from tasks.scoring.written import FAR, REPEATS
 
 PAIRS = [
-    (["We propose a method for learning rules.", "A new method learns rules from few examples."], "We learn a method."),
+    (
+        ["We propose a method for learning rules.", "A new method learns rules from few examples."],
+        "We learn a method of rules.",
+    ),
     (["Graphs help models to generalize."], "Graph models generalize better than others do."),
     (["Nothing in common at all."], "Something else entirely, quite other words."),
 ]

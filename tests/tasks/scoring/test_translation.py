@@ -13,6 +13,7 @@ from tasks.scoring.cases import RIGHT
 from tasks.scoring.translation import ANALYSIS, HEADLINE
 from tasks.scoring.written import EMPTY, FAR, NUMBER_INVENTED, NUMBER_LOST, REPEATS, TOO_LONG, TOO_SHORT
 
+FARAWAY = "nichts davon kommt dort so vor"
 WORDS = ["ein", "Mann", "läuft", "über", "das", "Gras", ",", "2", "Hunde", "im", "Park.", "Schnee"]
 
 
@@ -94,7 +95,10 @@ def test_a_fault_has_a_name(gold: str | list[str], text: str, kind: str) -> None
 
 
 def test_what_if_figures_promise_the_level_of_the_other_texts_and_no_more() -> None:
-    good, bad = one("ein Mann läuft über das grüne Gras", "ein Mann läuft über das Gras"), one("sechs Worte", "nichts")
+    good, bad = (
+        one("ein Mann läuft über das grüne Gras", "ein Mann läuft über das Gras"),
+        one("sechs Worte stehen hier im Text", FARAWAY),
+    )
     cases = ANALYSIS.cases([good, good, bad])
     assert [case.kind for case in cases] == [RIGHT, RIGHT, FAR]
     assert cases[0].if_right == cases[0].counts
@@ -103,7 +107,7 @@ def test_what_if_figures_promise_the_level_of_the_other_texts_and_no_more() -> N
     assert 0 < HEADLINE.of([good, good, bad]) < alone < 1
     assert float(HEADLINE.figure(mended.sum(axis=0))) == pytest.approx(alone)
     (only,) = ANALYSIS.cases([bad])
-    assert float(HEADLINE.figure(np.array(only.if_right))) == HEADLINE.of([one("sechs Worte", "sechs Worte")])
+    assert float(HEADLINE.figure(np.array(only.if_right))) == 1.0
 
 
 def test_gold_has_no_fault_and_every_case_adds_up() -> None:
