@@ -118,7 +118,7 @@ def read_scores(path: Path, headline: str) -> Scores:
             interval=interval(metrics, headline),
             variants=variants(metrics),
             baselines={
-                name.removeprefix("baseline_").removesuffix("_f1").removesuffix(f"_{headline}"): value
+                name.removeprefix("baseline_").removesuffix("_f1"): value
                 for name, value in sorted(metrics.items())
                 if name.startswith("baseline_")
             },

@@ -47,11 +47,15 @@ def test_other_scripts_are_not_lost(gold: str, text: str, figure: float) -> None
     assert HEADLINE.of([Prediction("a:1", [gold], [text], [0.5])]) == pytest.approx(figure)
 
 
-def test_the_lead_is_the_baseline_and_the_best_sentence_the_ceiling() -> None:
-    example = Example("a:1", None, {"text": "Rules are hard.\nWe learn rules."}, ["We learn rules."])
-    found = summarization.baselines([], [example])
-    assert found["ceiling_one_sentence"] == 1.0
-    assert found["baseline_lead_rouge_l"] == pytest.approx(1 / 3, abs=1e-6)
+def test_the_first_sentence_and_the_best_place_of_train_are_baselines() -> None:
+    texts = ["Rules are hard.\nYes.\nWe learn rules.", "Graphs are hard. We learn rules."]
+    examples = [Example(f"a:{number}", None, {"text": text}, ["We learn rules."]) for number, text in enumerate(texts)]
+    found = summarization.baselines(examples, examples)
+    assert found["baseline_lead"] == pytest.approx(1 / 6, abs=1e-6)
+    assert summarization.best_place(examples) == -1
+    assert found["baseline_place"] == 1.0
+    assert [one.predicted for one in summarization.at_place(examples, 9)] == [["We learn rules."]] * 2
+    assert [one.predicted[0] for one in summarization.at_place(examples, -3)] == ["Rules are hard.", "Graphs are hard."]
     assert sentences("One. Two! Three") == ["One.", "Two!", "Three"]
     assert sentences("一。二") == ["一。", "二"]
 
