@@ -114,7 +114,7 @@ def bleu_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
     By sacrebleu: its tokenizer 13a, and zh where a reference holds Chinese characters or kana; the nearest reference's
     length.
     """
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     western, ideographic = BLEU(tokenize="13a", effective_order=True), BLEU(tokenize="zh", effective_order=True)
     rows = []

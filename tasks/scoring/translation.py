@@ -61,9 +61,9 @@ def counts(predictions: Sequence[Prediction]) -> Floats:
 
 def chrf_counts(predictions: Sequence[Prediction]) -> Floats:
     """Runs of 1 to ORDER characters of each text, of its best reference, and in common, (n, 3 ORDER)."""
-    from sacrebleu import metrics
+    from sacrebleu.metrics import chrf
 
-    metric = metrics.CHRF()
+    metric = chrf.CHRF()
     rows = [
         metric._compute_segment_statistics(
             metric._preprocess_segment(one.predicted[0]),
