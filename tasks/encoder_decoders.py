@@ -99,7 +99,6 @@ def write_small(
 
     quiet()
     tokenizer = _train_tokenizer(texts, vocabulary)
-    pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
     config = MarianConfig(
         vocab_size=len(tokenizer),
         d_model=width,
@@ -113,9 +112,9 @@ def write_small(
         activation_function="relu",
         scale_embedding=True,
         init_std=width**-0.5,
-        pad_token_id=pad,
-        eos_token_id=end,
-        decoder_start_token_id=pad,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id,
         forced_eos_token_id=None,
     )
     torch.manual_seed(seed)

@@ -29,7 +29,7 @@ class Writer:
 
     def config(self, model: Any) -> "GenerationConfig":
         """Settings of transformers: ours, and of the model's own only its special sub-words."""
-        made = copy.deepcopy(model.generation_config)
+        made: GenerationConfig = copy.deepcopy(model.generation_config)
         own = self.settings
         made.update(
             max_length=None,
