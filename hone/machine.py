@@ -14,6 +14,7 @@ from hone.finding import Finding
 from hone.project import cache_folder
 from hone.reach import hub_address, reached
 from hone.terminal import size
+from tasks.models import SCRATCH
 from tasks.params import load
 
 LITTLE, FEW = 2e9, 500e6  # bytes free on disk: below them warn, fail
@@ -121,6 +122,8 @@ def encoder() -> Finding:
         if not weights:
             return Finding("fail", f"the weights of {finetune.model} are missing", "rm -f .venv/ready-* && make setup")
         return Finding("ok", f"{finetune.model}, embedded, {size(weights[0].stat().st_size)}")
+    if finetune.model == SCRATCH:
+        return Finding("ok", "none: finetune.model: scratch builds a new one")
     if Path(finetune.model).is_dir():
         return Finding("ok", f"{finetune.model}, a folder")
     from huggingface_hub import try_to_load_from_cache

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasks.adapters import Encoded
+from tasks.encoding import IGNORED
 from tasks.objectives import CLASSES, Objective
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def collate(
     Returns:
         input_ids and attention_mask, int64 (B, L); ``answered``: the rows of (B * L) that the head reads, int64 (n,),
         and ``targets``: what its outputs are compared with; ``padded``: whether any window is shorter than L;
-        ``lengths``: how many of those rows each example has, a list.
+        ``lengths``: how many of those rows each example has, a list. For the whole model also ``labels``, int64 (B, T),
+        IGNORED behind the end of each; the targets are those of them that are not ignored, row by row.
     """
     import torch
 
@@ -63,6 +65,11 @@ def collate(
         "answered": torch.tensor(read, dtype=torch.long),
         "targets": objective.targets(windows),
     }
+    if objective.whole_model:
+        most = max(len(window.labels) for window in windows)
+        tensors["labels"] = torch.tensor(
+            [window.labels + [IGNORED] * (most - len(window.labels)) for window in windows]
+        )
     moved: dict[str, Any] = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
     lengths = Counter(windows[row // longest].example for row in read)
     padded = any(len(window.input_ids) < longest for window in windows)

@@ -1,6 +1,7 @@
 """Stage finetune: prepared examples to a model folder that transformers loads unchanged."""
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,7 @@ from tasks.class_weights import class_weights
 from tasks.depths import check_depths
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine, unfit
+from tasks.generation import writer_of
 from tasks.heads import refuse_other_head, with_head
 from tasks.history import write_history
 from tasks.inference import validated
@@ -107,15 +109,25 @@ def finetune(
         say(f"{settings.task}.context: document has no effect: no document is known in train")
     classes = adapter.classes(labels)
 
-    source, load = models.resolve(options.model, options.revision)
-    tokenizer = models.load_tokenizer(source, load)
     objective = objectives.make(adapter.objective(own), len(classes))
+    if objective.whole_model:
+        refuse_parts(options, settings.task)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.model == models.SCRATCH:
+            if adapter.scratch is None:
+                raise UserError(
+                    f"params.yaml: finetune.model: {options.model} is for tasks that write texts; task: "
+                    f"{settings.task} needs a pretrained encoder, such as {models.EMBEDDED}"
+                )
+            adapter.scratch(Path(folder), train, own, options.max_length, settings.seed)
+        source, load = models.resolve(options.model, options.revision, Path(folder))
+        tokenizer = models.load_tokenizer(source, load)
+        loaded = compute.prepare(adapter.model(source, load, classes), machine)
     if options.class_weights != "none" and not objective.weighs_classes:
         raise UserError(
             f"params.yaml: finetune.class_weights: {options.class_weights} weighs one class against another, which "
             f"task: {settings.task} does not choose between here; write none"
         )
-    loaded = compute.prepare(adapter.model(source, load, classes), machine)
     model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
@@ -133,7 +145,9 @@ def finetune(
     windows = adapter.encode(train, tokenizer, classes, *shape)
     validation_windows = adapter.encode(validation, tokenizer, classes, *shape)
     head = adapter.head(model)
-    refuse_other_head(model, head)
+    if head is not None:
+        refuse_other_head(model, head)
+    writer = writer_of(own, tokenizer, model)
     engine, path = choose_engine(model, head, windows, tokenizer.pad_token_id, machine, settings)
     figure_of = getattr(selection, adapter.headline)
     say(
@@ -144,6 +158,11 @@ def finetune(
         say(
             f"{lost} of {len(train)} {adapter.wording.examples} are not learned, as no window holds the gold "
             f"{adapter.wording.item} whole; a larger finetune.window_overlap or max_length helps"
+        )
+    if objective.whole_model and (full := sum(options.max_length in objective.sizes(window) for window in windows)):
+        say(
+            f"finetune.max_length: {options.max_length}: {full} of {len(windows)} texts or references of train "
+            "fill it; what is beyond is not read"
         )
     if options.max_minutes:
         say(f"finetune.max_minutes: {options.max_minutes:g}: the clock decides this model, which cannot be rebuilt")
@@ -157,6 +176,7 @@ def finetune(
             machine=machine,
             batch_size=2 * options.batch_size,
             objective=objective,
+            writer=writer,
         )
         predictions = adapter.decode(validation, answers, classes, own)
         return loss, figure_of([p.gold for p in predictions], [p.predicted for p in predictions])
@@ -188,6 +208,7 @@ def finetune(
         machine=machine,
         seed=settings.seed,
         objective=objective,
+        figure_name=adapter.wording.figure,
         rank=processes.rank(),
         processes=options.processes,
     )
@@ -212,7 +233,7 @@ def finetune(
         },
     )
     write_history(history, result.history)
-    say(f"kept epoch {result.best.epoch} with validation F1 {result.best.validation_f1:.4f}")
+    say(f"kept epoch {result.best.epoch} with validation {adapter.wording.figure} {result.best.validation_f1:.4f}")
     return {
         "machine": machine.description,
         "processes": options.processes,
@@ -249,7 +270,10 @@ def choose_engine(
 ) -> tuple[training.Engine, str]:
     """The engine that trains ``model``, and a few words on which it is and why."""
     options = settings.finetune
-    reason = unfit(model) if machine.device.type == "cpu" else f"it is for processors, not {machine.device.type}"
+    if head is None:
+        reason: str | None = "it is for encoders"
+    else:
+        reason = unfit(model) if machine.device.type == "cpu" else f"it is for processors, not {machine.device.type}"
     other = {
         "processes": options.processes > 1 and options.processes,
         "optimizer": options.optimizer != "adamw" and options.optimizer,
@@ -290,26 +314,45 @@ def choose_engine(
     return fast, "fast path"
 
 
+def refuse_parts(options: params.Finetune, task: str) -> None:
+    """Refuse what is known for an encoder with a head alone.
+
+    Raises:
+        UserError: names the key and the remedy.
+    """
+    wanted = {"features": "last", "frozen_layers": 0, "layer_decay": 1.0}
+    for key, value in wanted.items():
+        if getattr(options, key) != value:
+            raise UserError(
+                f"params.yaml: finetune.{key}: {getattr(options, key)} is for an encoder with a head, and task: {task} "
+                f"trains an encoder-decoder whole; write {value}"
+            )
+
+
 def set_dropout(config: Any, model: Any, hidden: float, attention: float) -> None:
-    """Set the dropout of an encoder, under BERT's and DistilBERT's names, in its config and in its modules."""
+    """Set the dropout of a model, under the names of BERT, DistilBERT, BART and T5, in its config and its modules."""
     import torch
 
-    for name in ("hidden_dropout_prob", "dropout"):
-        if hasattr(config, name):
-            setattr(config, name, hidden)
-    for name in ("attention_probs_dropout_prob", "attention_dropout"):
-        if hasattr(config, name):
-            setattr(config, name, attention)
+    for own in (config, getattr(config, "encoder", None), getattr(config, "decoder", None)):
+        for name in ("hidden_dropout_prob", "dropout", "dropout_rate"):
+            if hasattr(own, name):
+                setattr(own, name, hidden)
+        for name in ("attention_probs_dropout_prob", "attention_dropout"):
+            if hasattr(own, name):
+                setattr(own, name, attention)
     for name, module in model.named_modules():
-        attends = "attention" in name and "output" not in name
+        attends = ("attention" in name or "attn" in name) and "output" not in name
         if isinstance(module, torch.nn.Dropout):
             module.p = attention if attends else hidden
         elif attends and hasattr(module, "dropout_prob"):
             module.dropout_prob = attention
+        elif isinstance(getattr(module, "dropout", None), float):  # BART and Marian drop by a number of their own
+            module.dropout = attention if attends else hidden
 
 
 def model_limit(config: Any) -> int:
     """Longest input of an encoder in sub-words; RoBERTa-like models spend positions on the padding index."""
+    config = getattr(config, "encoder", None) or config
     positions = int(getattr(config, "max_position_embeddings", 512))
     reserved = (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
     return positions - reserved

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tasks.generation import Writer
+
 
 def probabilities(
     model: Any,
@@ -22,7 +24,8 @@ def probabilities(
     machine: Machine,
     batch_size: int,
     objective: Objective = CLASSES,
-) -> list[tuple[Encoded, "NDArray[np.float32]"]]:
+    writer: "Writer | None" = None,
+) -> list[tuple[Encoded, Any]]:
     """Each window with what the objective's ``answer`` makes of its parts, shape (outputs, C), in the given order.
 
     For most tasks these are class probabilities. Where a chain of tags stands on the model, all tags but the chosen one
@@ -32,9 +35,14 @@ def probabilities(
         model: of transformers, or a tasks.heads.Tagger.
         head: its part that turns hidden states (n, H) into outputs, as adapters give it.
         batch_size: windows per forward pass.
+        writer: how a model without head writes its answers, which are then Written.
     """
     from tasks.heads import chain_of
 
+    if writer is not None:
+        from tasks.generation import written
+
+        return written(model, windows, writer, pad_id=pad_id, machine=machine, batch_size=batch_size)
     answers = _answers(model, head, windows, pad_id=pad_id, machine=machine, batch_size=batch_size, objective=objective)
     chain = chain_of(model)
     return answers if chain is None else chain.resolve(answers)
@@ -49,10 +57,16 @@ def validated(
     machine: Machine,
     batch_size: int,
     objective: Objective,
-) -> tuple[list[tuple[Encoded, "NDArray[np.float32]"]], float]:
+    writer: "Writer | None" = None,
+) -> tuple[list[tuple[Encoded, Any]], float]:
     """What `probabilities` gives, and the mean loss of training on these windows, in nats."""
     from tasks.heads import chain_of
 
+    if writer is not None:
+        from tasks.generation import mean_loss, written
+
+        loss = mean_loss(model, windows, pad_id=pad_id, machine=machine, batch_size=batch_size)
+        return written(model, windows, writer, pad_id=pad_id, machine=machine, batch_size=batch_size), loss
     answers = _answers(model, head, windows, pad_id=pad_id, machine=machine, batch_size=batch_size, objective=objective)
     chain = chain_of(model)
     if chain is None:

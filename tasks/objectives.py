@@ -9,6 +9,8 @@ pairs        the class of the window, at its first part; one output for the rows
 spans        1 at the first and 2 at the last sub-word of the answer (3 where both are one), 4 more at the first row of
              the window, 0 at other rows; two outputs per row, how gladly the answer starts and ends there. A window
              without the answer has both at its first row (Devlin et al. 2019, for SQuAD 2.0).
+sequences    no head and no rows: ``labels`` are all sub-words of the text that is to be written, its end among them,
+             and the whole model's outputs are compared with them (tasks/generation.py).
 """
 
 import math
@@ -42,6 +44,7 @@ class Objective:
         answer: ``(outputs) -> (n, C)``: what decode gets.
         mean_loss: ``(answers) -> float``: mean loss in nats of windows with what `answer` gave for them.
         weighs_classes: whether class weights make sense.
+        whole_model: whether the outputs are those of the whole model, one per label, instead of a head's over rows.
     """
 
     rows_per_output: int
@@ -52,6 +55,11 @@ class Objective:
     answer: Callable[[Tensor], Tensor]
     mean_loss: Callable[[Answers], float]
     weighs_classes: bool
+    whole_model: bool = False
+
+    def sizes(self, window: Encoded) -> tuple[int, ...]:
+        """Sub-words of each sequence of the window that the model reads."""
+        return (len(window.input_ids), len(window.labels)) if self.whole_model else (len(window.input_ids),)
 
     @property
     def by_labels(self) -> bool:
@@ -61,7 +69,9 @@ class Objective:
 
 def make(name: str, classes: int) -> Objective:
     """The objective that an adapter names, for a head of so many outputs per row."""
-    return {"classes": CLASSES, "pairs": PAIRS, "spans": SPANS, "label_sets": label_sets(classes)}[name]
+    if name == "label_sets":
+        return label_sets(classes)
+    return {"classes": CLASSES, "pairs": PAIRS, "spans": SPANS, "sequences": SEQUENCES}[name]
 
 
 def labelled(window: Encoded) -> list[int]:
@@ -206,4 +216,21 @@ SPANS = Objective(
     answer=lambda outputs: outputs,
     mean_loss=_span_mean_loss,
     weighs_classes=False,
+)
+
+
+def _no_mean_loss(_answers: Answers) -> float:
+    raise ValueError("what was written says nothing of the loss; tasks/generation.py has it")
+
+
+SEQUENCES = Objective(
+    rows_per_output=1,
+    rows=lambda window: [],  # noqa: ARG005
+    targets=_label_targets,
+    loss=mean_cross_entropy,
+    weight=lambda windows, weights: max(1, len(_labels(windows))),  # noqa: ARG005
+    answer=lambda outputs: outputs,
+    mean_loss=_no_mean_loss,
+    weighs_classes=False,
+    whole_model=True,
 )

@@ -168,6 +168,24 @@ class Curve(Section):
     seeds: Positive
 
 
+class Scratch(Section):
+    """The part ``scratch`` of a task that writes texts: what ``finetune.model: scratch`` builds."""
+
+    vocabulary: Annotated[int, Field(ge=300)]
+    width: Annotated[int, Field(ge=8)]
+    layers: Positive
+    heads: Positive
+
+
+class Generation(Section):
+    """The part ``generation`` of a task that writes texts: how it writes them, on validation too."""
+
+    max_new_tokens: Positive
+    beams: Positive
+    length_penalty: float
+    no_repeat_ngram: Natural
+
+
 class Params(Section):
     """All of params.yaml. ``options`` is the block of the active adapter, whose type only the adapter knows."""
 

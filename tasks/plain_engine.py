@@ -1,4 +1,4 @@
-"""The plain path of training: any encoder of transformers, its own forward pass, accelerate, any optimizer."""
+"""The plain path of training: any model of transformers, its own forward pass, accelerate, any optimizer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,17 +9,18 @@ from torch import Tensor
 from tasks.compute import Machine
 from tasks.crf import Crf
 from tasks.depths import freeze
+from tasks.encoder_decoders import label_logits
 from tasks.heads import hidden_states
 from tasks.optimizers import Name, make_optimizer, parameter_groups, set_rate
 
 
 class PlainEngine:
-    """An encoder with a head on its way through training, changed in place."""
+    """An encoder with a head, or an encoder-decoder without one, on its way through training, changed in place."""
 
     def __init__(
         self,
         model: Any,
-        head: torch.nn.Module,
+        head: torch.nn.Module | None,
         *,
         machine: Machine,
         weight_decay: float,
@@ -61,12 +62,9 @@ class PlainEngine:
         self._model.train()
         set_rate(self._optimizer, rate)
         total = torch.zeros((), device=self._accelerator.device)
-        base = self.model.base_model
         for batch in batches:
             with self._accelerator.autocast():
-                hidden = hidden_states(base, self.features, batch["input_ids"], batch["attention_mask"])
-                answered = hidden.flatten(0, 1)[batch["answered"]]
-                logits = self._head(torch.nn.functional.dropout(answered, self.dropout))
+                logits = self._outputs(batch)
             logits = logits.float()
             if isinstance(self._head, Crf):
                 logits = self._head.conditional(logits, batch["targets"], batch["lengths"])
@@ -79,6 +77,15 @@ class PlainEngine:
         self._optimizer.step()
         self._optimizer.zero_grad()
         return total
+
+    def _outputs(self, batch: dict[str, Any]) -> Tensor:
+        """What is compared with the batch's targets, (n, C): of the head, or of the whole model where there is none."""
+        if self._head is None:
+            return label_logits(self.model, batch)
+        hidden = hidden_states(self.model.base_model, self.features, batch["input_ids"], batch["attention_mask"])
+        answered = hidden.flatten(0, 1)[batch["answered"]]
+        outputs: Tensor = self._head(torch.nn.functional.dropout(answered, self.dropout))
+        return outputs
 
     def _add_up(self, total: Tensor) -> Tensor:
         """Put the sum over all processes into the gradients and return that of ``total``, in one exchange.

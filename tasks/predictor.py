@@ -22,6 +22,7 @@ class Predictor:
         Raises:
             UserError: the folder is missing, incomplete, or holds files that could run code.
         """
+        from tasks.generation import writer_of
         from tasks.heads import load_head
 
         file = folder / "hone.json"
@@ -43,6 +44,7 @@ class Predictor:
         model: Any = compute.prepare(adapter.model(str(folder), load, self.classes), machine)
         self.objective = objectives.make(adapter.objective(self.options), len(self.classes))
         rows = self.objective.rows_per_output
+        self.writer = writer_of(self.options, self.tokenizer, model)
         model = load_head(model, folder, card["head"], card["features"], self.classes, rows)
         self.model = model.to(machine.device)
         self.head = adapter.head(self.model)
@@ -61,5 +63,6 @@ class Predictor:
                 machine=self.machine,
                 batch_size=self.batch_size,
                 objective=self.objective,
+                writer=self.writer,
             )
             yield from self.adapter.decode(chunk, answers, self.classes, self.options)

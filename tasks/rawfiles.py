@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tasks.errors import UserError
-from tasks.sources import split_key
+from tasks.sources import sides, split_key
 
 SHOWN = 12  # names that a message lists
 CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # DVC may link a tracked file to its cache
@@ -17,7 +17,8 @@ CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # DVC may link a t
 class RawFile:
     """A raw file of a split; ``name`` is relative to the dataset's folder and stands in rows and messages.
 
-    It may be a folder of files, and ``name`` may end with the key of the part of a JSON file that is meant.
+    It may be a folder of files, and ``name`` may end with the key of the part of a JSON file that is meant, or with the
+    second of two files of aligned lines.
     """
 
     path: Path
@@ -46,7 +47,10 @@ def find(raw: Path, dataset: str, splits: dict[str, list[str]]) -> list[RawFile]
         for given in names:
             key = f"splits.{split}"
             name = str(PurePosixPath(*_parts(given, key)))
-            path = raw / (name if (raw / name).exists() else split_key(name)[0])
+            pair = None if (raw / name).exists() else sides(name)
+            path = raw / (name if (raw / name).exists() else pair[0] if pair else split_key(name)[0])
+            if pair and path.is_file():
+                _check_second(raw / pair[1], root, key, given)
             if not path.is_file() and not (path.is_dir() and not path.suffix):
                 there = sorted(str(file.relative_to(raw).as_posix()) for file in raw.rglob("*") if file.is_file())
                 raise UserError(f"params.yaml: {key}: {given!r} is not in {raw}; there are: {_list(there)}")
@@ -84,6 +88,13 @@ def count_lines(path: Path) -> int | None:
         return None
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+
+
+def _check_second(path: Path, root: Path, key: str, given: str) -> None:
+    """The file of the other side of aligned lines is there, may be read, and lies within the raw data."""
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise UserError(f"params.yaml: {key}: {given!r}: {path} is not there or may not be read; name both files")
+    _check_inside(path, root, key, given)
 
 
 def _meets(one: str, other: str) -> bool:

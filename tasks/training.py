@@ -134,6 +134,7 @@ def train(
     machine: Machine,
     seed: int,
     objective: Objective = CLASSES,
+    figure_name: str = "F1",
     on_step: Callable[[int], None] | None = None,
     rank: int = 0,
     processes: int = 1,
@@ -151,6 +152,7 @@ def train(
         store: keeps checkpoints; None keeps none.
         pad_id: sub-word id of padding.
         objective: what the head's outputs are compared with.
+        figure_name: what the headline is called in what is said.
         on_step: called after each step with the number of steps done.
         rank: number of this process, of ``processes`` that share the examples of each step; the engine adds up their
             gradients and losses. What is counted is counted over all.
@@ -158,7 +160,8 @@ def train(
     import torch
 
     groups = _by_example(windows)
-    lengths = [sum(len(windows[index].input_ids) for index in group) for group in groups]
+    sizes = [objective.sizes(window) for window in windows]
+    lengths = [sum(sum(sizes[index]) for index in group) for group in groups]
     steps = plan.epochs * math.ceil(len(groups) / plan.batch_size)
     steps = min(steps, plan.max_steps or steps)
     rate = schedule(plan.schedule, plan.learning_rate, steps, round(plan.warmup_ratio * steps))
@@ -180,7 +183,8 @@ def train(
             if at.batch > 0 and budget.spent(at.step):
                 break
             next(clock, None)
-            chosen = [windows[index] for example in batch for index in groups[example]]
+            indexes = [index for example in batch for index in groups[example]]
+            chosen = [windows[index] for index in indexes]
             shares = [
                 [[index for example in part for index in groups[example]] for part in parts]
                 for parts in (_parts(batch[first::processes], plan.micro_batch_size) for first in range(processes))
@@ -199,9 +203,11 @@ def train(
             at.step += 1
             at.labelled += labelled
             at.examples += len(batch)
-            at.tokens += sum(len(window.input_ids) for window in chosen)
+            at.tokens += sum(sum(sizes[index]) for index in indexes)
             at.padded_tokens += sum(
-                len(part) * max(len(windows[index].input_ids) for index in part) for parts in shares for part in parts
+                len(part) * sum(map(max, zip(*(sizes[index] for index in part), strict=True)))
+                for parts in shares
+                for part in parts
             )
             if on_step is not None:
                 on_step(at.step)
@@ -223,7 +229,7 @@ def train(
             best = engine.weights()
         say(
             f"epoch {line.epoch}/{plan.epochs}  train loss {loss:.4f}  validation loss {validation_loss:.4f}  "
-            f"validation F1 {figure:.4f}{' (best so far)' if at.best is line else ''}  "
+            f"validation {figure_name} {figure:.4f}{' (best so far)' if at.best is line else ''}  "
             f"{time.monotonic() - started:.0f} s"
         )
         at.epoch, at.batch, at.labelled = at.epoch + 1, 0, 0

@@ -9,14 +9,13 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.params import Section
 from tasks.records import Example, Prediction, Row
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch.nn import Module
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -57,6 +56,19 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A text that a model wrote for a window (tasks/generation.py).
+
+    Attributes:
+        text: on one line.
+        confidence: geometric mean of the probabilities of its sub-words, its end among them.
+    """
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """What a person reads of a task; keys in files are the same for every task.
 
@@ -66,6 +78,7 @@ class Wording:
         headline: the headline in words, e.g. strict entity F1.
         rule: when an answer counts as right, in a sentence or two.
         sample: a raw text as ``hone predict`` reads it; empty where none says much.
+        written: whether answers are texts written anew, which stand beside their source and their references.
     """
 
     example: str
@@ -75,6 +88,17 @@ class Wording:
     headline: str
     rule: str
     sample: str = ""
+    written: bool = False
+
+    @property
+    def figure(self) -> str:
+        """The headline where it heads a column: F1, or its own name."""
+        return self.headline if self.written else "F1"
+
+    @property
+    def strict(self) -> str:
+        """The headline within a sentence."""
+        return self.headline if self.written else "strict F1"
 
 
 @dataclass(frozen=True)
@@ -101,9 +125,10 @@ class Adapter:
         model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the linear head of this task, where
             transformers has it.
         head: ``(model) -> module``: the part of that model, or of a tasks.heads.Tagger, that turns hidden states (n, H)
-            into outputs (n, classes).
+            into outputs (n, classes); None where the whole model is trained (objective ``sequences``).
         decode: ``(examples, [(window, answers)], classes, options) -> predictions`` in the order of the examples; the
-            answers are what the objective gives, for most probabilities (parts of the window, classes), float32.
+            answers are what the objective gives, for most probabilities (parts of the window, classes), float32; for
+            ``sequences`` each is a Written.
         scorer: module of tasks/scoring/ whose ``score(predictions)`` gives the metrics. Only its name stands here, so
             that a change of the scorer does not touch the stages before evaluate.
         headline: name of the metric that choices are made by; tasks/scoring/selection.py has a function of that name.
@@ -115,6 +140,8 @@ class Adapter:
         likeness: ``(example) -> Likeness``: what the nearest neighbours of an example are found by, for the baseline of
             the untrained encoder; None where an answer cannot be taken over from a neighbour.
         unlearned: ``(examples, windows) -> int``: gold items of train that no window teaches, of which finetune speaks.
+        scratch: ``(folder, examples of train, options, max_length, seed)``: writes a new model with a tokenizer of its
+            own into the folder, for ``finetune.model: scratch``; None where a task needs a pretrained one.
     """
 
     options: type[Section]
@@ -130,10 +157,8 @@ class Adapter:
     heads: tuple[str, ...]
     objective: Callable[[Any], str]
     model: Callable[[str, dict[str, Any], Sequence[str]], "PreTrainedModel"]
-    head: Callable[["PreTrainedModel"], "Module"]
-    decode: Callable[
-        [Sequence[Example], Iterable[tuple[Encoded, "NDArray[np.float32]"]], Sequence[str], Any], list[Prediction]
-    ]
+    head: Callable[["PreTrainedModel"], "Module | None"]
+    decode: Callable[[Sequence[Example], Iterable[tuple[Encoded, Any]], Sequence[str], Any], list[Prediction]]
     scorer: str
     headline: str
     read: Callable[[str, str], Example]
@@ -141,6 +166,7 @@ class Adapter:
     show: Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
     likeness: Callable[[Example], Likeness] | None = None
     unlearned: Callable[[Sequence[Example], Sequence[Encoded]], int] = lambda _examples, _windows: 0
+    scratch: Callable[[Path, Sequence[Example], Any, int, int], None] | None = None
 
 
 def find(task: str) -> Adapter:

@@ -9,7 +9,7 @@ from tasks.reporting.charts_scores import headline_chart, kinds_chart, types_cha
 from tasks.reporting.gather import Report
 from tasks.reporting.history import Epoch
 from tasks.reporting.svg import FIRST, SECOND, TEXT, canvas, drawing, inline_svg
-from tasks.reporting.wording import score
+from tasks.reporting.wording import score, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,12 +23,12 @@ def charts(report: Report) -> dict[str, str]:
         drawn = {
             "headline": headline_chart(report),
             "loss": loss_chart(report.history),
-            "score": score_chart(report.history, report.best),
+            "score": score_chart(report.history, report.best, report.wording.strict),
         }
         if report.types:
             drawn["types"] = types_chart(report)
         if report.focus.of("kind"):
-            drawn["kinds"] = kinds_chart(report.focus)
+            drawn["kinds"] = kinds_chart(report.focus, report.wording.strict)
         if report.calibration.bins:
             drawn["reliability"] = reliability_chart(report.calibration)
         if report.calibration.thresholds:
@@ -58,7 +58,7 @@ def loss_chart(history: Sequence[Epoch]) -> str:
     )
 
 
-def score_chart(history: Sequence[Epoch], best: Epoch) -> str:
+def score_chart(history: Sequence[Epoch], best: Epoch, figure_name: str) -> str:
     """F1 on validation by epoch, with the epoch that was kept."""
     epochs = [epoch.number for epoch in history]
     scores = [epoch.score for epoch in history]
@@ -82,7 +82,7 @@ def score_chart(history: Sequence[Epoch], best: Epoch) -> str:
     return inline_svg(
         figure,
         "score",
-        "Strict F1 on validation by epoch",
+        f"{sentence(figure_name)} on validation by epoch",
         f"From {score(scores[0])} to {score(scores[-1])}; best {score(best.score)} in epoch {best.number}.",
     )
 

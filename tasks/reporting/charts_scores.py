@@ -8,7 +8,7 @@ from tasks.reporting.gather import Report
 from tasks.reporting.goal import Goal
 from tasks.reporting.scores import Interval
 from tasks.reporting.svg import FIRST, SECOND, TEXT, canvas, inline_svg
-from tasks.reporting.wording import count, score
+from tasks.reporting.wording import count, score, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,9 @@ def headline_chart(report: Report) -> str:
         said.append(_other_goal(axes, other, len(rows) - 1))
     _rows(axes, rows)
     figure.legend(frameon=False, loc="outside upper right", ncols=2, handletextpad=0.1)
-    return inline_svg(figure, "headline", f"{report.wording.headline} of model and baselines", "; ".join(said) + ".")
+    return inline_svg(
+        figure, "headline", f"{sentence(report.wording.strict)} of model and baselines", "; ".join(said) + "."
+    )
 
 
 def _other_goal(axes: "Axes", goal: Goal, row: int) -> str:
@@ -92,7 +94,7 @@ def types_chart(report: Report) -> str:
     return inline_svg(figure, "types", "Strict F1 by type with 95 % intervals", "; ".join(parts) + ".")
 
 
-def kinds_chart(focus: Focus) -> str:
+def kinds_chart(focus: Focus, figure_name: str) -> str:
     """How much the headline would gain if the errors of one kind were right."""
     kinds = focus.of("kind")
     figure, axes = canvas(0.5 + 0.34 * len(kinds))
@@ -107,7 +109,7 @@ def kinds_chart(focus: Focus) -> str:
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     parts = [f"{entry.name} {entry.gain:+.3f} by {count(entry.errors, 'error')}" for entry in kinds]
-    title = "What strict F1 would gain if the errors of one kind were right"
+    title = f"What {figure_name} would gain if the errors of one kind were right"
     return inline_svg(figure, "kinds", title, "; ".join(parts) + ".")
 
 

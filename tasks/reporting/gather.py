@@ -85,6 +85,7 @@ def gather(
             naming,
             most=settings.report.worst_mistakes,
             show_text=show_text,
+            written=adapter.wording.written,
         )
     with formed(data / "suspects.jsonl"):
         suspects = read_suspects(records.read_lines(data / "suspects.jsonl"), show_text=show_text)
@@ -93,6 +94,8 @@ def gather(
         aim = slice_goal(focus, goal_slice, goal[1], adapter.headline, naming)
     elif goal:
         aim = read_goal(data / "metrics.validation.json", *goal, adapter.headline)
+    if adapter.wording.written:  # all are of one type, which says nothing
+        labels = set()
     return Report(
         task=settings.task,
         wording=adapter.wording,

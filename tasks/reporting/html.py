@@ -30,7 +30,7 @@ def html(report: Report) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("score", "gain", "confidence", "count", "percent", "several", "spoken"):
+    for name in ("score", "gain", "confidence", "count", "percent", "several", "sentence", "spoken"):
         environment.filters[name] = getattr(wording, name)
     script = (HERE / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(

@@ -33,12 +33,12 @@ def markdown(report: Report) -> str:
 
 
 def _headline(report: Report) -> list[str]:
+    parts_known = report.scores["validation"].strict.precision is not None
     rows = [
         (
             f"**{split}**",
             f"**{score(own.strict.f1)}** {bounds(own.interval)}",
-            score(own.strict.precision),
-            score(own.strict.recall),
+            *([score(own.strict.precision), score(own.strict.recall)] if parts_known else []),
             *(score(variant.f1) for variant in own.variants if variant.name == "lenient"),
             *(score(value) for value in own.baselines.values()),
             count(own.gold),
@@ -50,7 +50,15 @@ def _headline(report: Report) -> list[str]:
     own = report.scores["validation"]
     lenient = [f"{variant.name} F1" for variant in own.variants if variant.name == "lenient"]
     baselines = [f"{name} baseline" for name in own.baselines]
-    names = ("", report.wording.headline, "precision", "recall", *lenient, *baselines, "gold", "predicted")
+    names = (
+        "",
+        report.wording.headline,
+        *(["precision", "recall"] if parts_known else []),
+        *lenient,
+        *baselines,
+        "gold",
+        "predicted",
+    )
     names = (*names, report.wording.examples)
     parts = [table(names, rows)]
     if report.goal:
@@ -61,7 +69,8 @@ def _headline(report: Report) -> list[str]:
     tokens = report.tokens.get("validation")
     parts.append(
         f"In brackets the {plain(own.how)}. Epoch {report.best.number} of {report.history[-1].number} was the best on "
-        f"validation and is scored here. Expected calibration error of validation {score(own.ece)}."
+        f"validation and is scored here."
+        + ("" if report.wording.written else f" Expected calibration error of validation {score(own.ece)}.")
         + (
             f" Word by word, with O counted, {score(tokens.accuracy)} of validation are right: that is the token "
             "accuracy, not the entity score."
@@ -80,7 +89,7 @@ def _focus(report: Report) -> list[str]:
             (f"{spoken(entry.dimension)} {code(entry.name)}", gain(entry.gain), score(entry.right), count(entry.errors))
             for entry in entries
         ]
-        parts.append(table(("if these were right on validation", "gain", "F1 then", "errors"), rows))
+        parts.append(table((_if_right(report), "gain", f"{report.wording.figure} then", "errors"), rows))
     else:
         parts.append("Validation holds no error.")
     if report.suspects:
@@ -93,7 +102,13 @@ def _focus(report: Report) -> list[str]:
     return parts
 
 
+def _if_right(report: Report) -> str:
+    return f"if these were {'as the rest' if report.wording.written else 'right'} on validation"
+
+
 def _types(report: Report) -> list[str]:
+    if report.wording.written:
+        return []
     if not report.types:
         return [f"There is no {report.wording.item} in the data or the predictions."]
     splits = [own.types for own in report.scores.values()]
@@ -163,18 +178,32 @@ def _mistakes(report: Report) -> list[str]:
     share = percent(mistakes.wrong, mistakes.examples)
     parts = [
         "### Worst mistakes",
-        f"{count(mistakes.wrong)} of {count(mistakes.examples, report.wording.example)} of validation ({share}) hold "
-        f"{count(mistakes.errors, 'error')}.",
+        f"{count(mistakes.wrong)} of {count(mistakes.examples, report.wording.example)} of validation ({share}) "
+        + (
+            "have a fault that can be named; the others may still be wrong."
+            if report.wording.written
+            else f"hold {count(mistakes.errors, 'error')}."
+        ),
     ]
     worst = mistakes.worst[:MOST_MISTAKES] if report.show_text else ()
     if worst:
-        parts[-1] += f" The {len(worst)} with the surest error:" if len(worst) > 1 else " The surest:"
+        parts[-1] += f" {_surest(report, len(worst))}"
         parts.append(fenced("\n\n".join(map(drawn, worst))))
     return parts
 
 
+def _surest(report: Report, number: int) -> str:
+    if report.wording.written:
+        return f"The {number} that were written with most confidence:" if number > 1 else "The surest:"
+    return f"The {number} with the surest error:" if number > 1 else "The surest:"
+
+
 def drawn(mistake: Mistake) -> str:
     """A mistake as plain text, items in brackets after their label."""
+    if mistake.source:
+        head = f"{mistake.id}, confidence {confidence(mistake.confidence)}: {mistake.errors[0].kind}"
+        texts = (("source", mistake.source), ("reference", mistake.gold[0].text), ("output", mistake.predicted[0].text))
+        return "\n".join([head, *(f"  {name:<11}{text}" for name, text in texts)])
     head = f"{mistake.id}, surest error {confidence(mistake.confidence)}"
     return f"{head}\n  gold       {_line(mistake.gold)}\n  predicted  {_line(mistake.predicted)}"
 

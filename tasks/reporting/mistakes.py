@@ -56,13 +56,18 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One wrong sentence. Without permission to show text, texts and runs are empty."""
+    """One wrong sentence. Without permission to show text, texts and runs are empty.
+
+    Attributes:
+        source: what a text was written for, of tasks that write texts; gold and predicted then hold the texts alone.
+    """
 
     id: str
     confidence: float
     gold: tuple[Run, ...]
     predicted: tuple[Run, ...]
     errors: tuple[Error, ...]
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ def worst_mistakes(
     *,
     most: int,
     show_text: bool,
+    written: bool = False,
 ) -> Mistakes:
     """The ``most`` wrong sentences by the highest confidence of an error, ties in the order of the data.
 
@@ -111,6 +117,7 @@ def worst_mistakes(
         predictions: those of the examples.
         show: the adapter's.
         naming: gives the names of slices.
+        written: whether answers are texts, which stand beside their source.
 
     Raises:
         UserError: the files do not belong together.
@@ -121,12 +128,14 @@ def worst_mistakes(
     surest = {name: max(line["confidence"] for line in own) for name, own in errors.items()}
     chosen = heapq.nlargest(most, surest, key=lambda name: surest[name])  # equal ones stay in their order
     drawn: dict[str, tuple[tuple[Run, ...], tuple[Run, ...]]] = dict.fromkeys(chosen, ((), ()))
+    sources: dict[str, str] = {}
     seen, found = 0, 0
     for example, prediction in _paired(examples, predictions):
         seen += 1
         found += example.id in errors
         if show_text and example.id in drawn:
-            drawn[example.id] = _draw(example, prediction, show)
+            drawn[example.id] = (_write if written else _draw)(example, prediction, show)
+            sources[example.id] = visible(" ".join(text for text, _ in show(example.inputs, []))) if written else ""
     if found != len(errors):
         raise UserError(
             f"mistakes of validation: {len(errors) - found} of {len(errors)} wrong examples are not in the prepared "
@@ -149,7 +158,10 @@ def worst_mistakes(
         )
 
     worst = tuple(
-        Mistake(visible(name), surest[name], *drawn[name], tuple(map(error, errors[name]))) for name in chosen
+        Mistake(
+            visible(name), surest[name], *drawn[name], tuple(map(error, errors[name])), source=sources.get(name, "")
+        )
+        for name in chosen
     )
     return Mistakes(worst, len(errors), seen, sum(map(len, errors.values())), tuple(slices))
 
@@ -190,6 +202,16 @@ def _draw(example: Example, prediction: Prediction, show: Show) -> tuple[tuple[R
     gold, predicted = (show(example.inputs, target) for target in (prediction.gold, prediction.predicted))
     shared = set(_places(gold)) & set(_places(predicted))
     return _runs(gold, shared), _runs(predicted, shared)
+
+
+def _write(example: Example, prediction: Prediction, show: Show) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """The references, apart by a bar, and what was written."""
+    sides = [
+        " | ".join(text for text, label in show(example.inputs, target) if label is not None)
+        for target in (prediction.gold, prediction.predicted)
+    ]
+    gold, predicted = ((Run(visible(text), None, False),) for text in sides)
+    return gold, predicted
 
 
 def _places(runs: list[tuple[str, str | None]]) -> Iterator[tuple[int, int, str | None]]:

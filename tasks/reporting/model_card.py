@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks import params
 from tasks.errors import UserError
-from tasks.models import EMBEDDED
+from tasks.models import EMBEDDED, SCRATCH
 from tasks.reporting.data_card import DataCard
 from tasks.reporting.gather import Report
 from tasks.reporting.markdown import bounds, code, plain, table
@@ -102,7 +102,7 @@ def _front_matter(
                         "split": split,
                         "revision": f"sha256:{hashes[split]}",
                     },
-                    "metrics": _metrics(report.scores[split]),
+                    "metrics": _metrics(report.scores[split], report.wording.figure),
                 }
                 for split in reversed(SPLITS)
             ],
@@ -111,22 +111,29 @@ def _front_matter(
     return facts
 
 
-def _metrics(own: Scores) -> list[dict[str, Any]]:
+def _metrics(own: Scores, figure: str) -> list[dict[str, Any]]:
     rule = f"{own.mode}, {own.scheme}"
     return [
-        {"type": "f1", "name": f"F1 ({rule})", "value": own.strict.f1},
-        {"type": "f1", "name": f"F1 ({rule}), low end of the 95 % interval", "value": own.interval.low},
-        {"type": "f1", "name": f"F1 ({rule}), high end of the 95 % interval", "value": own.interval.high},
-        {"type": "precision", "name": f"Precision ({rule})", "value": own.strict.precision},
-        {"type": "recall", "name": f"Recall ({rule})", "value": own.strict.recall},
+        {"type": figure.lower(), "name": f"{figure} ({rule})", "value": own.strict.f1},
+        {"type": figure.lower(), "name": f"{figure} ({rule}), low end of the 95 % interval", "value": own.interval.low},
+        {
+            "type": figure.lower(),
+            "name": f"{figure} ({rule}), high end of the 95 % interval",
+            "value": own.interval.high,
+        },
+        *(
+            {"type": name.lower(), "name": f"{name} ({rule})", "value": value}
+            for name, value in (("Precision", own.strict.precision), ("Recall", own.strict.recall))
+            if value is not None
+        ),
     ]
 
 
 def _base_model(model: str) -> str | None:
-    """The Hub's name of the encoder that was fine-tuned; None where it is a folder of the project."""
+    """The Hub's name of the model that was fine-tuned; None where it is a folder of the project or a new one."""
     if model == EMBEDDED:
         return EMBEDDED_ON_THE_HUB
-    return None if Path(model).is_dir() else model
+    return None if model == SCRATCH or Path(model).is_dir() else model
 
 
 def _yaml(values: dict[str, Any]) -> str:
@@ -168,7 +175,9 @@ def _limits(report: Report) -> str:
     lines = [
         f"Test holds {count(report.scores['test'].sentences, report.wording.example)}: the true figure may lie "
         f"anywhere in {bounds(report.scores['test'].interval)} (95 %), and further away on other texts.",
-        f"Its confidence is off by {score(own.ece)} on average (expected calibration error on validation)"
+        "Nothing says how sure it is of a text as a whole; its confidence is that of its sub-words."
+        if report.wording.written
+        else f"Its confidence is off by {score(own.ece)} on average (expected calibration error on validation)"
         + (
             f"; divide the logits by {report.calibration.temperature:.2f} before reading it as a probability."
             if report.calibration.temperature != 1
@@ -197,7 +206,7 @@ def _bias(report: Report) -> str:
     known = sorted((entry.figure, entry.dimension, entry.name) for entry in slices if entry.figure is not None)
     if known:
         named = [f"{spoken(dimension)} {code(name)} {score(figure)}" for figure, dimension, name in known[:HARD]]
-        lines.append(f"The hardest slices of validation by F1: {several(named)}.")
+        lines.append(f"The hardest slices of validation by {report.wording.figure}: {several(named)}.")
     lines.append("Groups of people are not told apart by any figure here.")
     return "\n".join(f"- {line}" for line in lines)
 
@@ -230,6 +239,7 @@ def _training(report: Report, settings: params.Params, data_card: DataCard, hash
 
 def _evaluation(report: Report) -> list[str]:
     own = report.scores["test"]
+    parts_known = own.strict.precision is not None
     rows = [
         (code(label), f"{score(line.figures.f1)} {bounds(line.interval)}", count(line.support))
         for label, line in own.types.items()
@@ -238,13 +248,13 @@ def _evaluation(report: Report) -> list[str]:
         (
             split,
             f"{score(one.strict.f1)} {bounds(one.interval)}",
-            score(one.strict.precision),
-            score(one.strict.recall),
+            *([score(one.strict.precision), score(one.strict.recall)] if parts_known else []),
             count(one.gold),
         )
         for split, one in report.scores.items()
     ]
-    counted = f"F1 is the {report.wording.headline} ({own.mode}, {own.scheme}). {plain(report.wording.rule)}"
-    rule = f"{counted} In brackets the {plain(own.how)}."
-    parts = [rule, table(("split", "F1", "precision", "recall", "gold"), splits)]
+    counted = f"{report.wording.figure} is the {report.wording.headline} ({own.mode}, {own.scheme})."
+    rule = f"{counted} {plain(report.wording.rule)} In brackets the {plain(own.how)}."
+    names = ("split", report.wording.figure, *(("precision", "recall") if parts_known else ()), "gold")
+    parts = [rule, table(names, splits)]
     return parts + ([table(("type, on test", "F1", "gold"), rows)] if rows else [])

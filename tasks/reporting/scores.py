@@ -26,11 +26,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """F1, precision and recall, each between 0 and 1."""
+    """F1 or another headline, precision and recall, each between 0 and 1; None where the headline has no such parts."""
 
     f1: float
-    precision: float
-    recall: float
+    precision: float | None
+    recall: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +101,23 @@ class TokenTable:
 
 
 def read_scores(path: Path, headline: str) -> Scores:
-    """The metrics of one split; ``headline`` names the strict F1."""
+    """The metrics of one split; ``headline`` names the figure that choices are made by."""
     stem = headline.removesuffix("_f1")
 
     def interval(metrics: dict[str, Any], name: str) -> Interval:
         return Interval(metrics[f"{name}_low"], metrics[f"{name}_high"])
 
     def variants(metrics: dict[str, Any]) -> tuple[Variant, ...]:
-        names = [name for name in metrics if f"{name}_low" in metrics and name.startswith(f"{headline}_")]
+        bounded = [name for name in metrics if f"{name}_low" in metrics and name != headline]
+        every = metrics["scheme"] == "texts"  # each has a name of its own
+        names = [name for name in bounded if every or name.startswith(f"{headline}_")]
         return tuple(
             Variant(name.removeprefix(f"{headline}_"), metrics[name], interval(metrics, name)) for name in names
         )
 
     def scores(metrics: dict[str, Any]) -> Scores:
         return Scores(
-            strict=Figures(metrics[headline], metrics[f"{stem}_precision"], metrics[f"{stem}_recall"]),
+            strict=Figures(metrics[headline], metrics.get(f"{stem}_precision"), metrics.get(f"{stem}_recall")),
             interval=interval(metrics, headline),
             variants=variants(metrics),
             baselines={

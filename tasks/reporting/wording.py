@@ -7,14 +7,19 @@ from collections.abc import Sequence
 INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
-def score(value: float) -> str:
-    """A share between 0 and 1 with three decimals."""
-    return f"{value:.3f}"
+def score(value: float | None) -> str:
+    """A share between 0 and 1 with three decimals; a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def gain(value: float) -> str:
     """A difference of two scores, with its sign."""
     return f"{value:+.3f}".replace("-", "−")
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its start."""
+    return text[:1].upper() + text[1:]
 
 
 def spoken(name: str) -> str:

@@ -8,10 +8,15 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PUNCTUATION = frozenset(string.punctuation)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
+FOREIGN = 50  # one letter of so many beyond a to z makes a text one that is not English
 IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
@@ -93,6 +98,85 @@ def answer_tokens(text: str) -> list[str]:
         kept = (" " if unicodedata.category(one)[0] in "PS" else one for one in text)
         return IDEOGRAPHS.sub(r" \g<0> ", "".join(kept)).split()
     return ARTICLES.sub(" ", "".join(one for one in text if one not in PUNCTUATION)).split()
+
+
+def bleu(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """Corpus BLEU of the first predicted texts, between 0 and 1 (tasks/scoring/translation.py)."""
+    import numpy as np
+
+    rows = bleu_counts(gold, predicted)
+    return float(bleu_of(np.array(rows, np.float64).sum(axis=0))) if rows else 0.0
+
+
+def bleu_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> list[list[int]]:
+    """What BLEU is made of, for each text: n-grams in common by length, n-grams, its length and the reference's.
+
+    By sacrebleu: its tokenizer 13a, and zh where a reference holds Chinese characters or kana; the nearest reference's
+    length.
+    """
+    from sacrebleu.metrics.bleu import BLEU
+
+    western, ideographic = BLEU(tokenize="13a", effective_order=True), BLEU(tokenize="zh", effective_order=True)
+    rows = []
+    for references, given in zip(gold, predicted, strict=True):
+        metric = ideographic if any(map(IDEOGRAPHS.search, references)) else western
+        found = metric.sentence_score(given[0], list(references))
+        rows.append([*found.counts, *found.totals, found.sys_len, found.ref_len])
+    return rows
+
+
+def bleu_of(sums: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """BLEU between 0 and 1 from summed `bleu_counts`, (..., 10) to (...).
+
+    Papineni et al. 2002, smoothed as sacrebleu does (Post 2018, "exp"): an n that has no n-gram in common counts as
+    half of one, the next such n as a quarter, and so on.
+    """
+    import numpy as np
+
+    right, total = sums[..., :4], sums[..., 4:8]
+    written, wanted = sums[..., 8], sums[..., 9]
+    none = (right == 0) & (total > 0)
+    smoothed = np.where(none, 0.5 ** np.cumsum(none, axis=-1), right)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(np.where(total > 0, smoothed / total, 0)).sum(axis=-1) / 4
+        brevity = np.where(written < wanted, np.exp(1 - wanted / written), 1.0)
+    result: NDArray[np.float64] = np.where(right.sum(axis=-1) > 0, brevity * np.exp(logs), 0.0)
+    return result
+
+
+def rouge_l(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """Mean over the texts of ROUGE-L against the nearest reference, 0 to 1 (tasks/scoring/summarization.py)."""
+    best = [max(row[2] for row in table) for table in rouge(gold, predicted)]
+    return sum(best) / max(len(best), 1)
+
+
+def rouge(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> list[list[list[float]]]:
+    """F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) of each text against each of its references.
+
+    By the rouge-score package. Its own tokens, stemmed, are letters a to z and digits; where more than one in FOREIGN
+    letters of the references is another one, tokens are words of any script, and Chinese characters and kana one by
+    one, none stemmed.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    names = ["rouge1", "rouge2", "rougeL"]
+    english, other = RougeScorer(names, use_stemmer=True), RougeScorer(names, tokenizer=AnyScript())
+    tables = []
+    for references, given in zip(gold, predicted, strict=True):
+        letters = [sign for text in references for sign in text if sign.isalpha()]
+        foreign = sum(not sign.isascii() for sign in letters)
+        scorer = other if foreign * FOREIGN > len(letters) else english
+        found = [scorer.score(text, given[0]) for text in references]
+        tables.append([[row[name].fmeasure for name in names] for row in found])
+    return tables
+
+
+class AnyScript:
+    """Words of any script in lower case; Chinese characters and kana one by one."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text."""
+        return re.findall(r"\w+", IDEOGRAPHS.sub(r" \g<0> ", text.lower()))
 
 
 NO_RELATION = ("other", "no_relation", "none", "na", "n/a")  # names of the label of no relation, in lower case

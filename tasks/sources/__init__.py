@@ -16,6 +16,7 @@ from tasks.records import Row
 
 # format: module of this folder and its function
 READERS = {
+    "aligned": ("aligned", "read"),
     "conll": ("conll", "read"),
     "jsonl": ("jsonl", "read"),
     "spans": ("jsonl", "read"),
@@ -83,6 +84,12 @@ def split_key(name: str) -> tuple[str, str]:
     """A file's name and the key of the part of it that is meant, as in ``data.json:train``; ``""`` for the whole."""
     file, colon, key = name.rpartition(":")
     return (file, key) if colon and file.removesuffix(".gz").endswith(".json") else (name, "")
+
+
+def sides(name: str) -> tuple[str, str] | None:
+    """The two files of aligned lines, as in ``train.en:train.de``; None for any other name."""
+    first, colon, second = name.partition(":")
+    return (first, second) if colon and second and not split_key(name)[1] else None
 
 
 def open_binary(path: Path) -> IO[bytes]:

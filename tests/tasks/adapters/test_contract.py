@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tasks import objectives, sources
-from tasks.adapters import Adapter, Encoded, find
+from tasks.adapters import Adapter, Encoded, Written, find
 from tasks.encoding import END, START
 from tasks.errors import Defect
 from tasks.models import load_tokenizer
@@ -28,7 +28,7 @@ ASKED = {
     "extractive_qa": '{"question": "who", "context": "Angela Merkel visited Toyota."}',
 }
 SHORT = {"extractive_qa": 24}  # a window that holds a question and an answer; 16 for the others
-ONE_WINDOW = {"relation_extraction"}  # keeps of a long text what lies around its spans
+ONE_WINDOW = {"relation_extraction", "translation", "summarization"}  # keep of a long text a part
 
 
 def rows(adapter: Adapter, options: Any, task: str, name: str) -> list[Row]:
@@ -51,9 +51,13 @@ def settings(task: str) -> Any:
     return check(find(task).options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
 
 
-def oracle(task: str, windows: Sequence[Encoded], classes: Sequence[str]) -> list[tuple[Encoded, Any]]:
+def oracle(
+    task: str, windows: Sequence[Encoded], classes: Sequence[str], examples: Sequence[Example]
+) -> list[tuple[Encoded, Any]]:
     """Answers of a model that knows the gold."""
     kind = find(task).objective(settings(task))
+    if kind == "sequences":
+        return [(window, Written(examples[window.example].target[0], 1.0)) for window in windows]
     made = objectives.make(kind, len(classes))
     eye = np.eye(len(classes), dtype=np.float32)
     answers: list[tuple[Encoded, Any]] = []
@@ -111,7 +115,7 @@ def test_gold_fed_back_as_prediction_scores_perfect(
     assert max(len(one.input_ids) for one in windows) <= window
     assert any(len(one.input_ids) == window for one in windows) == short
     assert (len(windows) > len(examples)) == (short and task not in ONE_WINDOW)
-    predictions = adapter.decode(examples, oracle(task, windows, classes), classes, settings(task))
+    predictions = adapter.decode(examples, oracle(task, windows, classes, examples), classes, settings(task))
     assert [prediction.predicted for prediction in predictions] == [example.target for example in examples]
     assert all(0 < value <= 1 for prediction in predictions for value in prediction.confidence)
     scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(predictions)
@@ -123,8 +127,10 @@ def test_gold_fed_back_as_prediction_scores_perfect(
 def test_a_wrong_prediction_scores_less(task: str, bert_folder: Path) -> None:
     adapter, examples, classes, _ = parsed(task)
     windows = adapter.encode(examples, load_tokenizer(str(bert_folder), {}), classes, 128, 4)
-    answers = oracle(task, windows, classes)
-    answers[0] = (answers[0][0], np.roll(answers[0][1], 1, axis=1))
+    answers = oracle(task, windows, classes, examples)
+    window, first = answers[0]
+    wrong = Written("else", 1.0) if isinstance(first, Written) else np.roll(first, 1, axis=1)
+    answers[0] = (window, wrong)
     scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(
         adapter.decode(examples, answers, classes, settings(task))
     )
@@ -139,9 +145,11 @@ def test_examples_can_be_shown_and_raw_text_be_answered(task: str, bert_folder: 
     text = ASKED.get(task, "Angela Merkel visited Toyota in Nagoya.")
     example = adapter.read(text, "0")
     windows = adapter.encode([example], load_tokenizer(str(bert_folder), {}), classes, 128, 4)
-    rows_per_output = objectives.make(adapter.objective(settings(task)), len(classes)).rows_per_output
+    objective = objectives.make(adapter.objective(settings(task)), len(classes))
     eye = np.eye(len(classes), dtype=np.float32)
-    flat = [(window, eye[[1] * (len(window.parts) // rows_per_output)]) for window in windows]
+    flat: list[tuple[Encoded, Any]] = [(window, Written(text, 0.5)) for window in windows]
+    if not objective.whole_model:
+        flat = [(window, eye[[1] * (len(window.parts) // objective.rows_per_output)]) for window in windows]
     (prediction,) = adapter.decode([example], flat, classes, settings(task))
     for item in adapter.answer(text, example, prediction):
         assert example.inputs.get("context", text)[item["start"] : item["end"]] == item["text"]

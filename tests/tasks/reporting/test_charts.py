@@ -88,7 +88,7 @@ def test_a_run_that_diverged_or_learned_nothing_is_drawn(value: float, gathered:
     epochs = [Epoch(number, number, 0.1, value, value, 0.0 if value == 0 else math.nan) for number in (1, 2)]
     with drawing():
         assert "<svg" in loss_chart(epochs)
-        assert "<svg" in score_chart(epochs, epochs[0])
+        assert "<svg" in score_chart(epochs, epochs[0], "strict F1")
 
 
 def test_what_a_run_does_not_have_is_not_drawn(gathered: Report) -> None:

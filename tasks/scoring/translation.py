@@ -1,0 +1,160 @@
+"""Scores of translations: BLEU (the headline) and chrF, as sacrebleu has them, divided by 100."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.records import Example, Prediction
+from tasks.scoring import intervals
+from tasks.scoring.cases import Case
+from tasks.scoring.measures import Measure
+from tasks.scoring.selection import IDEOGRAPHS, bleu_counts, bleu_of
+from tasks.scoring.wholes import binned, token_table
+from tasks.scoring.written import by_fault, fault_of, no_confidences, no_confusion, repeats, words
+
+__all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "score", "token_table"]
+
+Floats = NDArray[np.float64]
+
+ORDER = 6  # longest run of characters that chrF counts
+FAR = 0.3  # chrF of a text below which it counts as far from its references
+COPIED = re.compile(r"\w*\d[\w.,:]*\w|\d|\b[A-Z]\w+")  # numbers, and names as far as a capital tells
+
+
+def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """BLEU and chrF between 0 and 1 with 95 % intervals, rounded to six decimals, with sacrebleu's signatures.
+
+    Args:
+        predictions: gold is a list of references, predicted a list of one text.
+    """
+    groups = intervals.group_ids(predictions)
+    scores: dict[str, Any] = {}
+    for measure in (HEADLINE, CHRF):
+        counts = measure.counts(predictions)
+        low, high = intervals.bootstrap(counts, groups, measure.figure)
+        scores[measure.name] = _rounded(measure.figure(counts.sum(axis=0)))
+        scores[f"{measure.name}_low"], scores[f"{measure.name}_high"] = _rounded(low), _rounded(high)
+    sums = HEADLINE.counts(predictions).sum(axis=0)
+    return {
+        **scores,
+        "gold_entities": sum(len(one.gold) for one in predictions),
+        "interval": intervals.describe(groups),
+        "length_ratio": _rounded(sums[8] / max(sums[9], 1)),
+        "mode": "all references at once",
+        "per_type": {},
+        "predicted_entities": len(predictions),
+        "repeating_texts": sum(repeats(words(one.predicted[0])) for one in predictions),
+        "scheme": "texts",
+        "sentences": len(predictions),
+        "signature": _signatures(predictions),
+    }
+
+
+def counts(predictions: Sequence[Prediction]) -> Floats:
+    """What BLEU is made of, (n, 10); see tasks/scoring/selection.py."""
+    rows = bleu_counts([one.gold for one in predictions], [one.predicted for one in predictions])
+    return np.array(rows, np.float64).reshape(-1, 10)
+
+
+def chrf_counts(predictions: Sequence[Prediction]) -> Floats:
+    """Runs of 1 to ORDER characters of each text, of its best reference, and in common, (n, 3 ORDER)."""
+    from sacrebleu.metrics import chrf
+
+    metric = chrf.CHRF()
+    rows = [
+        metric._compute_segment_statistics(
+            metric._preprocess_segment(one.predicted[0]),
+            metric._extract_reference_info([metric._preprocess_segment(text) for text in one.gold]),
+        )
+        for one in predictions
+    ]
+    return np.array(rows, np.float64).reshape(-1, 3 * ORDER)
+
+
+def chrf_of(sums: Floats) -> Floats:
+    """chrF between 0 and 1 from summed `chrf_counts`, (..., 3 ORDER) to (...).
+
+    Popović 2015, with beta 2: F of the mean precision and the mean recall over the lengths that both sides have.
+    """
+    given, wanted, shared = np.moveaxis(sums.reshape(*sums.shape[:-1], ORDER, 3), -1, 0)
+    there = (given > 0) & (wanted > 0)
+    lengths = np.maximum(there.sum(axis=-1), 1)
+    precision = np.divide(shared, given, out=np.zeros_like(shared), where=there).sum(axis=-1) / lengths
+    recall = np.divide(shared, wanted, out=np.zeros_like(shared), where=there).sum(axis=-1) / lengths
+    below = 4 * precision + recall
+    result: Floats = np.divide(5 * precision * recall, below, out=np.zeros_like(below), where=below > 0)
+    return result
+
+
+def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, float]:  # noqa: ARG001
+    """BLEU of giving every text as it is."""
+    return {"baseline_copy": _rounded(HEADLINE.of(copies(examples)))}
+
+
+def copies(examples: Iterable[Example]) -> list[Prediction]:
+    """Every text as its own translation."""
+    return [Prediction(one.id, one.target, [one.inputs["text"]], [1.0], one.document) for one in examples]
+
+
+def nearness(one: Prediction) -> float:
+    """chrF of one text."""
+    return float(chrf_of(chrf_counts([one])[0]))
+
+
+def _signatures(predictions: Sequence[Prediction]) -> dict[str, str]:
+    """As sacrebleu writes them; of two tokenizers both, and of several numbers of references ``var``."""
+    import sacrebleu
+
+    wide = [any(map(IDEOGRAPHS.search, one.gold)) for one in predictions]
+    names = [name for name, there in (("13a", not all(wide)), ("zh", any(wide))) if there]
+    numbers = {len(one.gold) for one in predictions}
+    references = f"nrefs:{numbers.pop() if len(numbers) == 1 else 'var'}|case:mixed"
+    end = f"version:{sacrebleu.__version__}"
+    return {
+        "bleu": f"{references}|eff:no|tok:{'+'.join(names) or '13a'}|smooth:exp|{end}",
+        "chrf": f"{references}|eff:yes|nc:{ORDER}|nw:0|space:no|{end}",
+    }
+
+
+def _slices(case: Case, example: Example, _facts: None) -> dict[str, str]:
+    """Length, names and numbers to be copied, repetition, and how much of the source was copied."""
+    source, (reference, *_) = example.inputs["text"], example.target
+    text = case.predicted[0][2]
+    own, theirs = words(text), set(words(source))
+    found = {
+        "source length": binned(
+            len(words(source)), (0, 6, 11, 16, 26), ("up to 5 words", "6 to 10", "11 to 15", "16 to 25", "26 or more")
+        ),
+        "names and numbers": _copied(source, reference, text),
+        "repetition": "repeats itself" if repeats(own) else "none",
+        "copied from the source": binned(
+            round(100 * sum(word in theirs for word in own) / max(len(own), 1)),
+            (0, 10, 30, 60),
+            ("under a tenth of the words", "a tenth to 3 tenths", "3 to 6 tenths", "6 tenths or more"),
+        ),
+    }
+    if example.document is not None:
+        found["document"] = example.document
+    return found
+
+
+def _copied(source: str, reference: str, text: str) -> str:
+    """Whether the numbers and names that the source and the first reference share stand in the text."""
+    shared = set(COPIED.findall(source)) & set(COPIED.findall(reference))
+    if not shared:
+        return "none to copy"
+    kept = len(shared & set(COPIED.findall(text)))
+    return "all copied" if kept == len(shared) else "some lost" if kept else "all lost"
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), 6)
+
+
+HEADLINE = Measure("bleu", counts, bleu_of)
+CHRF = Measure("chrf", chrf_counts, chrf_of)
+ANALYSIS = by_fault(HEADLINE, fault_of(nearness, FAR), _slices, nearness)
+confidences, confusion = no_confidences, no_confusion
