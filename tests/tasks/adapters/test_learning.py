@@ -34,6 +34,8 @@ def prepare(task: str, folder: Path) -> list[Example]:
     examples = [adapter.parse(row, options, facts, Counter()) for row in rows]
     folder.mkdir()
     records.write_examples(folder / "train.jsonl", examples)
+    if adapter.complete is not None:
+        examples = list(adapter.complete(examples, options))
     records.write_examples(folder / "validation.jsonl", examples)
     labels = sorted(set().union(*(adapter.items(example.target) for example in examples)))
     records.write_json(folder / "labels.json", labels)
