@@ -29,7 +29,7 @@ def test_a_case_by_hand() -> None:
     """Cosines 1 and 0 for the first, 1/sqrt(2) twice for the second: ln(1 + e^-20) and ln 2."""
     outputs, targets = rows(([X], [X, [3.0, 0.0]], 0), ([X, Y], [Y], 1))
     loss = RANKING.loss(outputs, targets, 2, None)
-    assert float(loss) == pytest.approx((math.log1p(math.exp(-SCALE)) + math.log(2)) / 2, abs=1e-6)
+    assert loss.item() == pytest.approx((math.log1p(math.exp(-SCALE)) + math.log(2)) / 2, abs=1e-6)
     loss.backward()
     assert outputs.grad is not None
     assert outputs.grad.abs().sum() > 0
@@ -37,8 +37,8 @@ def test_a_case_by_hand() -> None:
 
 def test_the_same_response_twice_is_no_negative() -> None:
     outputs, targets = rows(([X], [X], 7), ([X], [X], 7), ([Y], [Y], 8))
-    assert float(RANKING.loss(outputs, targets, 3, None)) == pytest.approx(math.log1p(math.exp(-SCALE)), abs=1e-6)
-    assert float(RANKING.loss(outputs, torch.tensor([0, 1, 2, 3, 4, 5]), 3, None)) > 0.4
+    assert RANKING.loss(outputs, targets, 3, None).item() == pytest.approx(math.log1p(math.exp(-SCALE)), abs=1e-6)
+    assert RANKING.loss(outputs, torch.tensor([0, 1, 2, 3, 4, 5]), 3, None).item() > 0.4
 
 
 def test_micro_batches_sum_to_the_mean_over_the_step_with_negatives_of_their_own() -> None:
@@ -48,13 +48,13 @@ def test_micro_batches_sum_to_the_mean_over_the_step_with_negatives_of_their_own
         rows(*((torch.randn(3, 4).tolist(), torch.randn(2, 4).tolist(), 2 * part + n) for n in (0, 1)))
         for part in (0, 1)
     ]
-    halves = [float(RANKING.loss(*part, 4, None)) for part in parts]
-    alone = [float(RANKING.loss(*part, 2, None)) for part in parts]
+    halves = [RANKING.loss(*part, 4, None).item() for part in parts]
+    alone = [RANKING.loss(*part, 2, None).item() for part in parts]
     assert sum(halves) == pytest.approx(sum(alone) / 2, abs=1e-6)
     whole = RANKING.loss(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]), 4, None)
-    assert float(whole) > sum(halves)  # three negatives are harder than one
+    assert whole.item() > sum(halves)  # three negatives are harder than one
     one = rows(([X], [Y], 0))
-    assert float(RANKING.loss(*one, 1, None)) == 0.0  # nothing to compare with: finetune refuses such steps
+    assert RANKING.loss(*one, 1, None).item() == 0.0  # nothing to compare with: finetune refuses such steps
 
 
 def window(example: int, label: int, length: int) -> Encoded:

@@ -84,7 +84,7 @@ def test_a_mistake_holds_no_word_of_the_data_and_its_slices_are_those_of_the_his
 
 def test_baselines_choose_by_words_and_by_chance() -> None:
     candidates = [response(text) for text in ("yes", "the box is in Graz", "bye")]
-    history = [{"role": "user", "text": text} for text in ("bye", "hi", "is the box in Graz")]
+    history = [{"role": "user", "text": text} for text in ("bye", "bye bye", "is the box in Graz")]
     asked = [Example(f"a:{n}", None, {"history": history, "candidates": candidates}, candidates[1]) for n in range(300)]
     found = baselines(asked[:1], asked)
     assert HEADLINE.of(found["tfidf"]) == 1.0
