@@ -230,7 +230,7 @@ SPANS = Objective(
 
 def _scaled(vectors: Tensor) -> Tensor:
     """Vectors of such a length that their inner products are SCALE times their cosines, which serve as logits."""
-    return functional.normalize(vectors, dim=-1) * SCALE**0.5
+    return functional.normalize(vectors, dim=-1) * math.sqrt(SCALE)
 
 
 def _mean_rows(outputs: Tensor, counts: Sequence[int]) -> Tensor:

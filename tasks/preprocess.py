@@ -126,8 +126,8 @@ def preprocess(
             duplicates.add(split, example)
     if adapter.complete is not None:
         for split in SPLITS[1:]:
-            file = prepared / f"{split}.jsonl"
-            write_examples(file, adapter.complete(list(read_examples(file)), options))
+            written = prepared / f"{split}.jsonl"
+            write_examples(written, adapter.complete(list(read_examples(written)), options))
     for split, tally in tallies.items():
         _check_filled(split, tally, splits)
         tally.balance(split)

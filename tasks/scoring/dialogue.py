@@ -109,7 +109,8 @@ def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str
     texts = [text for one in train for text in (_last(one), one.target["text"])]
     words = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\w+").fit(texts)
     histories = words.transform([_last(one) for one in asked])
-    alike, chance = [], []
+    alike: list[Prediction] = []
+    chance: list[Prediction] = []
     for row, one in enumerate(asked):
         candidates = one.inputs["candidates"]
         cosines = (words.transform([choice["text"] for choice in candidates]) @ histories[row].T).toarray()[:, 0]

@@ -97,7 +97,7 @@ def answer_tokens(text: str) -> list[str]:
 
 def recall_at_1(gold: Sequence[Mapping[str, Any]], predicted: Sequence[Mapping[str, Any]]) -> float:
     """Share of histories whose first-ranked candidate is their own response (its ``text``), between 0 and 1."""
-    right = sum(one["text"] == other["text"] for one, other in zip(gold, predicted, strict=True))
+    right = sum(bool(one["text"] == other["text"]) for one, other in zip(gold, predicted, strict=True))
     return right / max(len(gold), 1)
 
 
