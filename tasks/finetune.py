@@ -128,6 +128,13 @@ def finetune(
             f"params.yaml: finetune.class_weights: {options.class_weights} weighs one class against another, which "
             f"task: {settings.task} does not choose between here; write none"
         )
+    at_once = min(options.micro_batch_size or options.batch_size, options.batch_size // options.processes)
+    if at_once < objective.least:
+        raise UserError(
+            f"params.yaml: finetune.batch_size: {options.batch_size}, micro_batch_size: {options.micro_batch_size}, "
+            f"processes: {options.processes} leave {at_once} {adapter.wording.example} in memory at once, but task: "
+            f"{settings.task} learns from the others beside it; leave {objective.least} at least, more are better"
+        )
     model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
@@ -164,6 +171,8 @@ def finetune(
             f"finetune.max_length: {options.max_length}: {full} of {len(windows)} texts or references of train "
             "fill it; what is beyond is not read"
         )
+    if objective.least > 1:
+        say(f"each {adapter.wording.example} learns against the others of its batch: {at_once - 1} at most")
     if options.max_minutes:
         say(f"finetune.max_minutes: {options.max_minutes:g}: the clock decides this model, which cannot be rebuilt")
 

@@ -80,7 +80,8 @@ def with_head(model: Any, head: str, features: str, classes: Sequence[str], rows
         model: the encoder with the linear layer that transformers puts on it.
         head: linear, mlp or crf.
         features: last, mean_last_4 or frozen.
-        classes: names in the order of the scores.
+        classes: names in the order of the scores; none, for tasks that compare hidden states, gives a linear map of
+            them that begins by changing nothing.
         rows: hidden states that one output is made of.
 
     Raises:
@@ -94,9 +95,13 @@ def with_head(model: Any, head: str, features: str, classes: Sequence[str], rows
     encoder = model.base_model
     if features == "frozen":
         encoder.requires_grad_(False)
+    width = model.config.hidden_size
+    if not classes:
+        same = torch.nn.Linear(width, width, bias=False)
+        torch.nn.init.eye_(same.weight)
+        return Tagger(encoder, same, features)
     if head == "linear" and features != "mean_last_4" and rows == 1:
         return model
-    width = model.config.hidden_size
     layer: torch.nn.Module = torch.nn.Linear(rows * width if head == "linear" else width, len(classes))
     if head == "mlp":
         layer = torch.nn.Sequential(torch.nn.Linear(rows * width, width), torch.nn.GELU(), layer)

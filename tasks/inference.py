@@ -101,10 +101,13 @@ def _answers(
             longest = hidden.shape[1]
             places = [row * longest + place for row, window in enumerate(batch) for place, _ in window.parts]
             outputs = head(hidden.flatten(0, 1)[torch.tensor(places, device=machine.device)]).float()
+            counts = [len(window.parts) // objective.rows_per_output for window in batch]
+            if objective.pool is not None:
+                outputs, counts = objective.pool(outputs, counts), [1] * len(batch)
             rows = (outputs if chained else objective.answer(outputs)).cpu().numpy()
             begin = 0
-            for index, window in zip(indexes, batch, strict=True):
-                end = begin + len(window.parts) // objective.rows_per_output
+            for index, window, count in zip(indexes, batch, counts, strict=True):
+                end = begin + count
                 answers[index] = (window, rows[begin:end])
                 begin = end
     return answers

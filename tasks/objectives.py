@@ -11,13 +11,17 @@ spans        1 at the first and 2 at the last sub-word of the answer (3 where bo
              without the answer has both at its first row (Devlin et al. 2019, for SQuAD 2.0).
 sequences    no head and no rows: ``labels`` are all sub-words of the text that is to be written, its end among them,
              and the whole model's outputs are compared with them (tasks/generation.py).
+ranking      the number of the example's response twice in the window of its history, and that and one in the window of
+             the response, at every sub-word; equal responses have equal numbers. The output of a window is the mean of
+             those of its rows, a vector; ``ranking_first`` reads the first row alone.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -27,6 +31,8 @@ from tasks.class_weights import weight_of
 from tasks.encoding import END, FIRST, IGNORED, START
 
 TINY = 1e-12  # probability below which a loss on validation counts no further
+SCALE = 20.0  # of cosines to logits, as sentence-transformers has it for this loss
+GROUP = 32  # pairs whose responses are compared on validation
 
 Answers = Sequence[tuple[Encoded, Any]]
 
@@ -45,6 +51,9 @@ class Objective:
         mean_loss: ``(answers) -> float``: mean loss in nats of windows with what `answer` gave for them.
         weighs_classes: whether class weights make sense.
         whole_model: whether the outputs are those of the whole model, one per label, instead of a head's over rows.
+        pool: ``(outputs (n, C), rows of each window) -> (windows, C)``: the one output of each window, before `answer`;
+            None where every row has its own.
+        least: examples that must be in memory at once to teach anything.
     """
 
     rows_per_output: int
@@ -56,6 +65,8 @@ class Objective:
     mean_loss: Callable[[Answers], float]
     weighs_classes: bool
     whole_model: bool = False
+    pool: Callable[[Tensor, Sequence[int]], Tensor] | None = None
+    least: int = 1
 
     def sizes(self, window: Encoded) -> tuple[int, ...]:
         """Sub-words of each sequence of the window that the model reads."""
@@ -71,7 +82,14 @@ def make(name: str, classes: int) -> Objective:
     """The objective that an adapter names, for a head of so many outputs per row."""
     if name == "label_sets":
         return label_sets(classes)
-    return {"classes": CLASSES, "pairs": PAIRS, "spans": SPANS, "sequences": SEQUENCES}[name]
+    return {
+        "classes": CLASSES,
+        "pairs": PAIRS,
+        "spans": SPANS,
+        "sequences": SEQUENCES,
+        "ranking": RANKING,
+        "ranking_first": RANKING_FIRST,
+    }[name]
 
 
 def labelled(window: Encoded) -> list[int]:
@@ -233,4 +251,86 @@ SEQUENCES = Objective(
     mean_loss=_no_mean_loss,
     weighs_classes=False,
     whole_model=True,
+)
+
+
+def _scaled(vectors: Tensor) -> Tensor:
+    """Vectors of such a length that their inner products are SCALE times their cosines, which serve as logits."""
+    return functional.normalize(vectors, dim=-1) * math.sqrt(SCALE)
+
+
+def _mean_rows(outputs: Tensor, counts: Sequence[int]) -> Tensor:
+    """The mean of the rows of each window."""
+    sizes = torch.tensor(counts, device=outputs.device)
+    number = torch.arange(len(counts), device=outputs.device).repeat_interleave(sizes)
+    sums = outputs.new_zeros(len(counts), outputs.shape[1]).index_add(0, number, outputs)
+    return sums / sizes[:, None]
+
+
+def _first_rows(outputs: Tensor, counts: Sequence[int]) -> Tensor:
+    ends = torch.tensor(counts, device=outputs.device).cumsum(0)
+    return outputs[torch.cat([ends.new_zeros(1), ends[:-1]])]
+
+
+def ranking_loss(outputs: Tensor, targets: Tensor, count: float, weights: Tensor | None = None) -> Tensor:  # noqa: ARG001
+    """Cross-entropy of each history's own response against all responses that came along (Henderson et al. 2017).
+
+    The others of the same call are the negatives, so a step of several micro batches has those of each micro batch, and
+    the loss stays the mean over the step. A response in the words of the history's own is none.
+
+    Args:
+        outputs: (n, H), the rows of a history's window and then of its response's, one pair after the other.
+        targets: twice the number of the response, and one more in its own window, (n,).
+        count: pairs of the step.
+    """
+    starts = torch.ones_like(targets, dtype=torch.bool)
+    starts[1:] = (targets[1:] & 1) != (targets[:-1] & 1)
+    sizes = torch.diff(starts.nonzero().flatten(), append=targets.new_tensor([len(targets)]))
+    vectors = _scaled(_mean_rows(outputs, sizes.tolist()))
+    return _pairs_loss(vectors[0::2], vectors[1::2], targets[starts][::2] >> 1) / count
+
+
+def _pairs_loss(histories: Tensor, responses: Tensor, numbers: Tensor) -> Tensor:
+    """Summed over the pairs; vectors (n, H) and the number of each response (n,)."""
+    same = numbers[:, None] == numbers
+    same.fill_diagonal_(False)
+    scores = (histories @ responses.T).masked_fill(same, -math.inf)
+    return functional.cross_entropy(scores, torch.arange(len(numbers), device=scores.device), reduction="sum")
+
+
+def _ranking_mean_loss(answers: Answers) -> float:
+    """Mean loss of pairs in groups of GROUP, each with every so-maniest pair: neighbours are of one dialogue."""
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    numbers = []
+    for window, rows in answers:
+        label = window.labels[window.parts[0][0]]
+        if label != IGNORED:
+            sides[label & 1].append(rows[0])
+            numbers += [label >> 1] * (1 - (label & 1))
+    histories, responses = (torch.from_numpy(np.array(side)) for side in sides)
+    groups = -(-len(numbers) // GROUP)
+    total = 0.0
+    for first in range(groups):
+        chosen = torch.tensor(numbers[first::groups])
+        total += float(_pairs_loss(histories[first::groups], responses[first::groups], chosen))
+    return total / max(len(numbers), 1)
+
+
+RANKING = Objective(
+    rows_per_output=1,
+    rows=labelled,
+    targets=_label_targets,
+    loss=ranking_loss,
+    weight=lambda windows, weights: max(1, len({window.example for window in windows})),  # noqa: ARG005
+    answer=_scaled,
+    mean_loss=_ranking_mean_loss,
+    weighs_classes=False,
+    pool=_mean_rows,
+    least=2,
+)
+RANKING_FIRST = replace(
+    RANKING,
+    rows=lambda window: labelled(window)[:1],
+    targets=lambda windows: torch.tensor([label for window in windows for label in _labels([window])[:1]]),
+    pool=_first_rows,
 )

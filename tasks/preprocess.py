@@ -19,7 +19,7 @@ from tasks.errors import Defect, UserError
 from tasks.near_duplicates import EQUAL, NEAR, near_duplicates
 from tasks.progress import progress
 from tasks.rawfiles import RawFile
-from tasks.records import Row, example_line, read_examples, write_json
+from tasks.records import Row, example_line, read_examples, write_examples, write_json
 from tasks.sources import Item, Unreadable, reader
 from tasks.splitting import Cut
 from tasks.stage import argument_parser, run_stage, say
@@ -124,6 +124,10 @@ def preprocess(
             outs[split].write(example_line(example))
             tally.add(example, adapter.items(example.target))
             duplicates.add(split, example)
+    if adapter.complete is not None:
+        for split in SPLITS[1:]:
+            written = prepared / f"{split}.jsonl"
+            write_examples(written, adapter.complete(list(read_examples(written)), options))
     for split, tally in tallies.items():
         _check_filled(split, tally, splits)
         tally.balance(split)

@@ -58,7 +58,8 @@ class Prediction:
         predicted: same form as ``gold``.
         confidence: the model's probability of each predicted part, between 0 and 1.
         document: the example's, or None.
-        runner_up: the most probable other label of each part; empty where the model has none to offer.
+        runner_up: the most probable other label of each part; empty where the model has none to offer. Where the answer
+            is one of some candidates, all the others, the most probable first.
         runner_up_confidence: its probability. It can be above ``confidence`` where the whole answer decides on its
             parts (a tag sequence that IOB2 allows, a chain of tags).
     """

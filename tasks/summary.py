@@ -90,9 +90,16 @@ def quantile(counts: Counter[int], share: float) -> int:
 
 
 def count_words(inputs: dict[str, Any]) -> int:
-    """Words in an example's inputs: the elements of lists, and what white space separates in strings."""
+    """Words in an example's inputs: the elements of lists, and what white space separates in strings.
+
+    An element that is an object, such as a turn of a dialogue, has the words of its ``text``.
+    """
     return sum(
-        len(value) if isinstance(value, list) else len(value.split()) if isinstance(value, str) else 0
+        sum(len(part["text"].split()) if isinstance(part, dict) else 1 for part in value)
+        if isinstance(value, list)
+        else len(value.split())
+        if isinstance(value, str)
+        else 0
         for value in inputs.values()
     )
 

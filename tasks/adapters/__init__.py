@@ -116,7 +116,8 @@ class Adapter:
             that the two can be compared. Never raises.
         items: ``(target) -> Counter``: gold items of a target by label, e.g. entities by type.
         wording: how the task is spoken of.
-        classes: ``(labels) -> list``: names of the head's outputs in order, from the sorted labels of train.
+        classes: ``(labels) -> list``: names of the head's outputs in order, from the sorted labels of train; none where
+            the outputs are vectors that are compared, as long as the hidden states.
         surround: ``(examples, options, max_length) -> examples``: each with what its neighbours give to its inputs, in
             order, bounded in memory; ``max_length`` bounds what can be of use. Comes before encode.
         encode: ``(examples, tokenizer, classes, max_length, overlap) -> list[Encoded]``.
@@ -134,14 +135,16 @@ class Adapter:
         headline: name of the metric that choices are made by; tasks/scoring/selection.py has a function of that name.
         read: ``(text, id) -> Example`` of raw text, for prediction; its target is empty. UserError where a task needs
             more than a text and the line does not give it.
-        answer: ``(text, example, prediction) -> list``: what was found in a raw text, JSON-able, with the places as
-            characters: ``start``, ``end``, ``label``, ``text``, ``confidence``.
+        answer: ``(text, example, prediction) -> list``: what was found in a raw text, JSON-able: ``label``, ``text``,
+            ``confidence`` and, where the answer is a piece of it, the places as characters, ``start`` and ``end``.
         show: ``(inputs, target) -> [(text, label or None), ...]``: an example as runs of text for a person to read.
         likeness: ``(example) -> Likeness``: what the nearest neighbours of an example are found by, for the baseline of
             the untrained encoder; None where an answer cannot be taken over from a neighbour.
         unlearned: ``(examples, windows) -> int``: gold items of train that no window teaches, of which finetune speaks.
         scratch: ``(folder, examples of train, options, max_length, seed)``: writes a new model with a tokenizer of its
             own into the folder, for ``finetune.model: scratch``; None where a task needs a pretrained one.
+        complete: ``(examples, options) -> examples``: what the examples of validation and of test get from the whole of
+            their split before they are written, in order and with the same targets; None where each stands for itself.
     """
 
     options: type[Section]
@@ -167,6 +170,7 @@ class Adapter:
     likeness: Callable[[Example], Likeness] | None = None
     unlearned: Callable[[Sequence[Example], Sequence[Encoded]], int] = lambda _examples, _windows: 0
     scratch: Callable[[Path, Sequence[Example], Any, int, int], None] | None = None
+    complete: Callable[[Iterable[Example], Any], Iterator[Example]] | None = None
 
 
 def find(task: str) -> Adapter:

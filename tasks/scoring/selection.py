@@ -179,6 +179,12 @@ class AnyScript:
         return re.findall(r"\w+", IDEOGRAPHS.sub(r" \g<0> ", text.lower()))
 
 
+def recall_at_1(gold: Sequence[Mapping[str, Any]], predicted: Sequence[Mapping[str, Any]]) -> float:
+    """Share of histories whose first-ranked candidate is their own response (its ``text``), between 0 and 1."""
+    right = sum(bool(one["text"] == other["text"]) for one, other in zip(gold, predicted, strict=True))
+    return right / max(len(gold), 1)
+
+
 NO_RELATION = ("other", "no_relation", "none", "na", "n/a")  # names of the label of no relation, in lower case
 
 

@@ -29,6 +29,7 @@ READERS = {
     "folder": ("folders", "read"),
     "semeval": ("semeval", "read"),
     "squad": ("squad", "read"),
+    "sgd": ("sgd", "read"),
 }
 ENDINGS = {
     **dict.fromkeys((".conll", ".conllu", ".conll03", ".txt", ".tsv", ".bio", ".iob", ".iob2"), "conll"),

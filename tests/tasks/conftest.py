@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+SEED = 1  # of the weights, which would else depend on the tests that ran before
 SENTENCES = [
     "Angela Merkel visited Toyota in Nagoya",
     "the unbelievable harbourmaster of Graz",
@@ -14,6 +15,7 @@ SENTENCES = [
 @pytest.fixture(scope="session")
 def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny random BERT and a WordPiece tokenizer of whole words and letters."""
+    import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -55,6 +57,7 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=64,
         max_position_embeddings=64,
     )
+    torch.manual_seed(SEED)
     BertModel(config).save_pretrained(folder)
     return folder
 
@@ -62,6 +65,7 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def roberta_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny random RoBERTa and a byte-level BPE tokenizer that needs add_prefix_space."""
+    import torch
     from tokenizers import ByteLevelBPETokenizer
     from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
 
@@ -80,5 +84,6 @@ def roberta_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_position_embeddings=66,
         pad_token_id=1,
     )
+    torch.manual_seed(SEED)
     RobertaModel(config).save_pretrained(folder)
     return folder

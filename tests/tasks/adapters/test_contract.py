@@ -26,9 +26,11 @@ TASKS = tasks_available()
 ASKED = {
     "relation_extraction": "<e1>Angela Merkel</e1> visited <e2>Toyota</e2> in Nagoya.",
     "extractive_qa": '{"question": "who", "context": "Angela Merkel visited Toyota."}',
+    "dialogue": '{"history": [{"role": "user", "text": "who visited Toyota"}], "candidates": ["Merkel", "Graz", "no"]}',
 }
 SHORT = {"extractive_qa": 24}  # a window that holds a question and an answer; 16 for the others
-ONE_WINDOW = {"relation_extraction", "translation", "summarization"}  # keep of a long text a part
+ONE_WINDOW = {"relation_extraction", "dialogue", "translation", "summarization"}  # keep of a long text a part
+TEXTS = {"dialogue": 2}  # that are read apart in each example; one for the others
 
 
 def rows(adapter: Adapter, options: Any, task: str, name: str) -> list[Row]:
@@ -43,6 +45,8 @@ def parsed(task: str) -> tuple[Adapter, list[Example], list[str], int]:
     found = rows(adapter, options, task, "train")
     facts = adapter.survey(found, options)
     examples = [adapter.parse(row, options, facts, Counter()) for row in found]
+    if adapter.complete is not None:
+        examples = list(adapter.complete(examples, options))
     labels = sorted(set().union(*(adapter.items(example.target) for example in examples)))
     return adapter, examples, adapter.classes(labels), sum(adapter.raw_items(row, options, facts) for row in found)
 
@@ -67,15 +71,20 @@ def oracle(
             rows = np.array([[label & START, label & END] for label in labels], np.float32) * 10
         elif kind == "label_sets":
             rows = np.array([[label >> bit & 1 for bit in range(len(classes))] for label in labels], np.float32)
+        elif kind == "ranking":  # a history and its response point the same way, each pair in its own
+            rows = np.eye(len(windows), dtype=np.float32)[[labels[0] >> 1]] * objectives.SCALE**0.5
         else:
             rows = eye[labels]
         answers.append((window, rows))
     return answers
 
 
+ADAPTERS = 7  # that there are; a file that is no longer found would pass every check here
+
+
 def test_adapters_were_found() -> None:
     assert "token_classification" in TASKS
-    assert len(TASKS) >= 1
+    assert len(TASKS) >= ADAPTERS
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -114,7 +123,7 @@ def test_gold_fed_back_as_prediction_scores_perfect(
     windows = adapter.encode(examples, tokenizer, classes, window, 4)
     assert max(len(one.input_ids) for one in windows) <= window
     assert any(len(one.input_ids) == window for one in windows) == short
-    assert (len(windows) > len(examples)) == (short and task not in ONE_WINDOW)
+    assert (len(windows) > TEXTS.get(task, 1) * len(examples)) == (short and task not in ONE_WINDOW)
     predictions = adapter.decode(examples, oracle(task, windows, classes, examples), classes, settings(task))
     assert [prediction.predicted for prediction in predictions] == [example.target for example in examples]
     assert all(0 < value <= 1 for prediction in predictions for value in prediction.confidence)
@@ -146,11 +155,13 @@ def test_examples_can_be_shown_and_raw_text_be_answered(task: str, bert_folder: 
     example = adapter.read(text, "0")
     windows = adapter.encode([example], load_tokenizer(str(bert_folder), {}), classes, 128, 4)
     objective = objectives.make(adapter.objective(settings(task)), len(classes))
-    eye = np.eye(len(classes), dtype=np.float32)
+    eye = np.eye(max(len(classes), 2), dtype=np.float32)
     flat: list[tuple[Encoded, Any]] = [(window, Written(text, 0.5)) for window in windows]
     if not objective.whole_model:
         flat = [(window, eye[[1] * (len(window.parts) // objective.rows_per_output)]) for window in windows]
     (prediction,) = adapter.decode([example], flat, classes, settings(task))
     for item in adapter.answer(text, example, prediction):
-        assert example.inputs.get("context", text)[item["start"] : item["end"]] == item["text"]
+        if "start" in item:  # else the answer is no piece of the text
+            assert example.inputs.get("context", text)[item["start"] : item["end"]] == item["text"]
+        assert item["text"] in text
         assert 0 <= item["confidence"] <= 1

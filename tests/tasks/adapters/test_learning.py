@@ -11,6 +11,7 @@ import torch
 from tasks import params, records, sources
 from tasks.adapters import find
 from tasks.compute import Machine
+from tasks.errors import UserError
 from tasks.finetune import finetune
 from tasks.models import content_hash
 from tasks.params import check, read_yaml, tasks_available
@@ -34,6 +35,8 @@ def prepare(task: str, folder: Path) -> list[Example]:
     examples = [adapter.parse(row, options, facts, Counter()) for row in rows]
     folder.mkdir()
     records.write_examples(folder / "train.jsonl", examples)
+    if adapter.complete is not None:
+        examples = list(adapter.complete(examples, options))
     records.write_examples(folder / "validation.jsonl", examples)
     labels = sorted(set().union(*(adapter.items(example.target) for example in examples)))
     records.write_json(folder / "labels.json", labels)
@@ -71,3 +74,27 @@ def test_twenty_steps_lower_the_loss_and_the_saved_model_answers_as_the_trained_
     best = max(float(row["validation_f1"]) for row in rows)
     assert figure == pytest.approx(best, abs=1e-6)
     assert best > 0
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 1}, {"micro_batch_size": 1}])
+def test_steps_that_see_one_pair_of_vectors_at_a_time_are_refused(
+    changes: dict[str, int], bert_folder: Path, tmp_path: Path
+) -> None:
+    prepare("dialogue", tmp_path / "prepared")
+    settings = settings_of("dialogue", bert_folder, **changes)
+    with pytest.raises(UserError, match="leave 1 history in memory at once"):
+        finetune(settings, tmp_path / "prepared", tmp_path / "model", tmp_path / "history.csv", None)
+
+
+@pytest.mark.parametrize("changes", [{"features": "frozen"}, {"features": "mean_last_4"}, {"micro_batch_size": 2}])
+def test_vectors_learn_from_other_features_and_in_micro_batches(
+    changes: dict[str, Any], bert_folder: Path, tmp_path: Path
+) -> None:
+    prepare("dialogue", tmp_path / "prepared")
+    settings = settings_of("dialogue", bert_folder, max_steps=4, **changes)
+    if changes.get("features") == "mean_last_4":
+        with pytest.raises(UserError, match="needs 4 layers"):
+            finetune(settings, tmp_path / "prepared", tmp_path / "model", tmp_path / "history.csv", None)
+        return
+    finetune(settings, tmp_path / "prepared", tmp_path / "model", tmp_path / "history.csv", None)
+    assert (tmp_path / "model" / "head.safetensors").is_file()

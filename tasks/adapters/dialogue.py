@@ -1,0 +1,286 @@
+"""Dialogue: which of ten responses comes next, chosen by an encoder that reads history and response apart."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks import sources
+from tasks.adapters import Adapter, Encoded, Likeness, Wording
+from tasks.distractors import with_candidates, wording
+from tasks.encoding import IGNORED
+from tasks.errors import Defect, UserError
+from tasks.params import Natural, Positive, Section
+from tasks.records import Example, Prediction, Row
+from tasks.text_windows import cut, frame
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch.nn import Module
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+BLOCK = "dialogue"
+HISTORY, OWN = -1, -2  # what a window is of, in its parts: these, or the number of a candidate
+Response = dict[str, str]  # {"text": ..., "service": ..., "act": ...}; "" where service or act is not known
+
+
+class Dialogue(Section):
+    """The block ``dialogue:`` of params.yaml."""
+
+    format: Literal["auto", "sgd", "jsonl", "json", "parquet"]
+    history_field: str
+    response_field: str
+    turns: Positive
+    pooling: Literal["mean", "first"]
+    distractors: Literal["service", "split"]
+    distractor_seed: Natural
+
+
+def source(name: str, options: Dialogue) -> str:
+    """The format of a raw file: by its ending, unless params name one; .json is that of SGD."""
+    if options.format != "auto" and not sources.split_key(name)[1]:
+        return options.format
+    return sources.format_of(name, f"{BLOCK}.format", {".json": "sgd"})
+
+
+def survey(_rows: Iterable[Row], _options: Dialogue) -> dict[str, Any]:
+    """Nothing: each row says all by itself."""
+    return {}
+
+
+def parse(row: Row, options: Dialogue, _facts: dict[str, Any], _repairs: Counter[str]) -> Example:
+    """The turns so far and the response to them.
+
+    Raises:
+        Defect: no history, a turn without role or text, or no response.
+    """
+    history, text = row.fields.get(options.history_field), row.fields.get(options.response_field)
+    if not isinstance(history, list) or not history:
+        message = f"{options.history_field!r} holds {str(history)[:40]!r} instead of turns"
+        raise _defect(row, options, "no history", message, f"give it one, or set {BLOCK}.history_field")
+    if flaw := next((found for found in map(_flaw, history) if found), ""):
+        raise _defect(row, options, "broken turn", flaw, 'write turns as {"role": "user", "text": "..."}')
+    if not isinstance(text, str) or not text.strip():
+        message = f"{options.response_field!r} holds {str(text)[:40]!r}"
+        raise _defect(row, options, "no response", message, f"give it one, or set {BLOCK}.response_field")
+    known = {name: row.fields.get(name) for name in ("service", "act")}
+    target = {"text": text, **{name: value if isinstance(value, str) else "" for name, value in known.items()}}
+    turns = [{"role": turn["role"], "text": turn["text"]} for turn in history]
+    return Example(row.place, row.document, {"history": turns}, target)
+
+
+def raw_items(row: Row, options: Dialogue, _facts: dict[str, Any]) -> int:
+    """One response, where there is a place for it."""
+    return int(options.response_field in row.fields)
+
+
+def items(target: Response) -> Counter[str]:
+    """The response by its service."""
+    return Counter([target["service"] or "response"])
+
+
+def complete(examples: Iterable[Example], options: Dialogue) -> Iterator[Example]:
+    """Each with the candidates that its response is chosen among."""
+    return with_candidates(examples, near=options.distractors, seed=options.distractor_seed)
+
+
+def surround(examples: Iterable[Example], options: Dialogue, _max_length: int) -> Iterator[Example]:
+    """Each with the last turns of its history alone."""
+    for example in examples:
+        yield replace(example, inputs=example.inputs | {"history": example.inputs["history"][-options.turns :]})
+
+
+def encode(
+    examples: Sequence[Example],
+    tokenizer: "PreTrainedTokenizerFast",
+    classes: Sequence[str],  # noqa: ARG001 the contract's
+    max_length: int,
+    overlap: int,
+) -> list[Encoded]:
+    """Two windows for each example, its history and its response, and behind them those of other candidates, once each.
+
+    A history that is longer than a window keeps its end, a response its beginning.
+    """
+    around = frame(tokenizer, max_length, overlap)
+    texts = dict.fromkeys(example.target["text"] for example in examples)
+    places = [(number, OWN, example.target["text"]) for number, example in enumerate(examples)]
+    for number, example in enumerate(examples):
+        for place, candidate in enumerate(example.inputs.get("candidates", ())):
+            if candidate["text"] not in texts:
+                texts[candidate["text"]] = None
+                places.append((number, place, candidate["text"]))
+    pieces = dict(zip(texts, cut(list(texts), tokenizer), strict=True))
+    histories = cut([as_text(example.inputs["history"]) for example in examples], tokenizer)
+    same: dict[str, int] = {}
+
+    def window(number: int, what: int, ids: list[int], label: int) -> Encoded:
+        ids = [*around.before, *ids, *around.after]
+        return Encoded(number, ids, [label] * len(ids), [(place, what) for place in range(len(ids))])
+
+    windows = []
+    for number, what, text in places:
+        ids = pieces[text].ids[: around.room]
+        if what != OWN:
+            windows.append(window(number, what, ids, IGNORED))
+            continue
+        label = 2 * same.setdefault(wording(text), len(same))
+        windows.append(window(number, HISTORY, histories[number].ids[-around.room :], label))
+        windows.append(window(number, OWN, ids, label + 1))
+    return windows
+
+
+def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrainedModel":  # noqa: ARG001
+    """The encoder as it is; hone puts a linear map on it."""
+    from transformers import AutoModelForTokenClassification
+
+    from tasks.models import load_model
+
+    made: PreTrainedModel = load_model(AutoModelForTokenClassification, source, load, attn_implementation="eager")
+    return made
+
+
+def head(trained: Any) -> "Module":
+    """The map of hidden states to the vectors that are compared."""
+    layer: Module = trained.classifier
+    return layer
+
+
+def decode(
+    examples: Sequence[Example],
+    answers: Iterable[tuple[Encoded, "NDArray[np.float32]"]],
+    classes: Sequence[str],  # noqa: ARG001 the contract's
+    options: Dialogue,  # noqa: ARG001 the contract's
+) -> list[Prediction]:
+    """The candidate nearest to the history, all the others by nearness; a confidence is its share of the softmax.
+
+    Raises:
+        UserError: an example without candidates, such as preprocess gives to validation and test.
+    """
+    import numpy as np
+
+    histories: dict[int, Any] = {}
+    vectors: dict[str, Any] = {}
+    for window, rows in answers:
+        example, what = examples[window.example], window.parts[0][1]
+        if what == HISTORY:
+            histories[window.example] = rows[0]
+        else:
+            response = example.target if what == OWN else example.inputs["candidates"][what]
+            vectors[response["text"]] = rows[0]
+    found = []
+    for number, example in enumerate(examples):
+        candidates = example.inputs.get("candidates")
+        if not candidates:
+            raise UserError(f"{example.id}: no candidates to choose from; 'dvc repro preprocess' draws them")
+        scores = np.array([vectors[one["text"]] @ histories[number] for one in candidates], np.float64)
+        shares = np.exp(scores - scores.max())
+        shares /= shares.sum()
+        first, *others = np.argsort(-scores, kind="stable").tolist()
+        names, sure = [candidates[index]["text"] for index in others], [float(shares[index]) for index in others]
+        chosen = (candidates[first], [float(shares[first])])
+        found.append(Prediction(example.id, example.target, *chosen, example.document, names, sure))
+    return found
+
+
+def read(text: str, name: str) -> Example:
+    """A line of JSON with ``history``, turns with role and text, and ``candidates``, the texts of responses.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    history, candidates = (value.get(key) if isinstance(value, dict) else None for key in ("history", "candidates"))
+    whole = isinstance(history, list) and bool(history) and not any(map(_flaw, history))
+    if not whole or not isinstance(candidates, list) or not candidates or not all(map(_is_text, candidates)):
+        raise UserError(
+            f"{text[:60]!r}: a response is chosen for a history among candidates; write a line "
+            '{"history": [{"role": "user", "text": "..."}], "candidates": ["...", "..."]}'
+        )
+    distinct = [_response(candidate) for candidate in dict.fromkeys(candidates)]
+    return Example(name, None, {"history": history, "candidates": distinct}, _response(""))
+
+
+def answer(_text: str, _example: Example, prediction: Prediction) -> list[dict[str, Any]]:
+    """The candidates, the nearest first. They are no pieces of a text: a place is the order, not characters."""
+    ranked = [prediction.predicted["text"], *prediction.runner_up]
+    sure = [*prediction.confidence, *prediction.runner_up_confidence]
+    return [
+        {"rank": place, "label": "response", "text": text, "confidence": round(value, 6)}
+        for place, (text, value) in enumerate(zip(ranked, sure, strict=True), start=1)
+    ]
+
+
+def show(inputs: dict[str, Any], target: Response) -> list[tuple[str, str | None]]:
+    """The turns, and the response with its service."""
+    turns = [(f"{turn['role']}: {turn['text']}", None) for turn in inputs["history"]]
+    return [*turns, (target["text"], target["service"] or "response")]
+
+
+def likeness(example: Example) -> Likeness:
+    """The last turn, and the candidates: what an encoder of single sentences can compare."""
+    choices = [(candidate["text"], candidate) for candidate in example.inputs.get("candidates", ())]
+    return Likeness(example.inputs["history"][-1]["text"], choices)
+
+
+def as_text(history: Sequence[dict[str, str]]) -> str:
+    """A history as the encoder reads it: each turn behind its role."""
+    return " ".join(f"{turn['role']}: {turn['text']}" for turn in history)
+
+
+def _response(text: str) -> Response:
+    return {"text": text, "service": "", "act": ""}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _flaw(turn: Any) -> str:
+    """What is wrong with a turn; ``""`` for nothing."""
+    if not isinstance(turn, dict):
+        return f"a turn is {str(turn)[:40]!r}"
+    wrong = [name for name in ("role", "text") if not _is_text(turn.get(name))]
+    return f"the {wrong[0]} of a turn is {str(turn.get(wrong[0]))[:40]!r}" if wrong else ""
+
+
+def _defect(row: Row, options: Dialogue, kind: str, message: str, remedy: str) -> Defect:
+    return Defect(kind, row.place, message, remedy, raw_items(row, options, {}))
+
+
+adapter = Adapter(
+    options=Dialogue,
+    source=source,
+    survey=survey,
+    parse=parse,
+    raw_items=raw_items,
+    items=items,
+    wording=Wording(
+        "history",
+        "histories",
+        "response",
+        "responses",
+        headline="recall@1 of 10",
+        rule="A history counts when its own response is ranked first among ten candidates, nine of them responses from "
+        "elsewhere in the split. Precision, recall and F1 are that share too: each history has one answer.",
+    ),
+    classes=lambda _labels: [],
+    surround=surround,
+    encode=encode,
+    heads=("linear",),
+    objective=lambda options: "ranking" if options.pooling == "mean" else "ranking_first",
+    model=model,
+    head=head,
+    decode=decode,
+    scorer="dialogue",
+    headline="recall_at_1",
+    read=read,
+    answer=answer,
+    show=show,
+    likeness=likeness,
+    complete=complete,
+)
