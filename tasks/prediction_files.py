@@ -54,7 +54,12 @@ class PredictionFile:
         self.stream.seek(written)
 
     def write(self, records: Sequence[Record], answers: Answers) -> None:
-        """Add a chunk, and note that it is there."""
+        """Add a chunk, and note that it is there.
+
+        Raises:
+            UserError: the records have a field of the name of what is added.
+        """
+        _free(records[0])
         self.stream.write("".join(self._lines(records, answers)).encode())
         self.stream.flush()
         os.fsync(self.stream.fileno())
@@ -95,9 +100,13 @@ def json_line(record: Record, answer: dict[str, Any]) -> str:
     Raises:
         UserError: the record has a field of that name.
     """
+    _free(record)
+    return _dump({**record.fields, PREDICTED: answer}) + "\n"
+
+
+def _free(record: Record) -> None:
     if PREDICTED in record.fields:
         raise UserError(f"{record.place}: has a field {PREDICTED!r} already; rename it")
-    return _dump({**record.fields, PREDICTED: answer}) + "\n"
 
 
 def _dump(value: Any) -> str:
@@ -133,8 +142,6 @@ def _as_parquet(source: Source, part: Path, file: Path) -> None:
     from pyarrow import parquet
 
     inputs = parquet.ParquetFile(source.file)
-    if PREDICTED in inputs.schema_arrow.names:
-        raise UserError(f"{source.file}: has a column {PREDICTED!r} already; rename it")
     schema = inputs.schema_arrow.append(arrow.field(PREDICTED, arrow.string()))
     whole = file.with_name(file.name + ".whole")
     with part.open(encoding="utf-8") as lines, parquet.ParquetWriter(whole, schema) as writer:
