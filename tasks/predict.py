@@ -56,10 +56,12 @@ def predict(source: Source, output: Path | None, answer: Answer, identity: dict[
     """
     if source.file is not None and not source.file.is_file():
         raise UserError(f"{source.file}: no such file")
-    under_way = PredictionFile(output, source, identity) if output else None
-    if under_way and under_way.resumed:
-        say(f"{output}: goes on after {under_way.count:,} records of an earlier run")
-    with source.file.open("rb") if source.file else nullcontext(sys.stdin.buffer) as stream:
+    with (
+        PredictionFile(output, source, identity) if output else nullcontext() as under_way,
+        source.file.open("rb") if source.file else nullcontext(sys.stdin.buffer) as stream,
+    ):
+        if under_way and under_way.resumed:
+            say(f"{output}: goes on after {under_way.count:,} records of an earlier run")
         start = (under_way.position, under_way.line) if under_way else (0, 0)
         for records in progress(_chunks(read(source, stream, *start)), size(source), "predict", _position):
             found = answer([record.text for record in records])
@@ -70,9 +72,9 @@ def predict(source: Source, output: Path | None, answer: Answer, identity: dict[
                     line = json.dumps(one, ensure_ascii=False) + "\n"
                     sys.stdout.write(line if source.format == "text" else json_line(record, _without_text(one)))
                 sys.stdout.flush()
-    if under_way:
-        under_way.finish()
-        say(f"{output}: {under_way.count:,} records")
+        if under_way:
+            under_way.finish()
+            say(f"{output}: {under_way.count:,} records")
 
 
 def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> tuple[Answer, dict[str, Any]]:

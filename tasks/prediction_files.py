@@ -53,6 +53,12 @@ class PredictionFile:
         self.stream.truncate(written)
         self.stream.seek(written)
 
+    def __enter__(self) -> "PredictionFile":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stream.close()
+
     def write(self, records: Sequence[Record], answers: Answers) -> None:
         """Add a chunk, and note that it is there.
 

@@ -120,7 +120,9 @@ def test_the_model_loads_in_transformers_and_predicts(project: Path) -> None:
     found = pipeline("token-classification", model="data/model", device="cpu")("Graz is calm .")
     assert all(item["entity"][:2] in ("B-", "I-") for item in found)
     text = "Angela Merkel visited Toyota in Nagoya."
-    assert predict.read_temperature(Path("data/calibration.json"), Path("data/model")) != 1.0
+    card = json.loads(Path("data/calibration.json").read_text())
+    Path("data/calibration.json").write_text(json.dumps(card | {"temperature": 1.7}))
+    assert predict.read_temperature(Path("data/calibration.json"), Path("data/model")) == 1.7
     answer_texts, _ = predict.find_engine("torch", *map(Path, ("data/model", "data/export", "data/calibration.json")))
     (answer,) = answer_texts([text])
     assert answer["text"] == text
