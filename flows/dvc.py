@@ -269,7 +269,9 @@ def _put_back(stage: Stage, kept: dict[Path, bytes]) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     torn_lock.mend()
-    entry = (read_yaml(LOCK).get("stages") or {}).get(stage.name) if LOCK.exists() else None
+    pipeline, _, name = stage.name.rpartition(":")  # of another dvc.yaml, as DVC writes it
+    lock = Path(pipeline).with_suffix(".lock") if pipeline else LOCK
+    entry = (read_yaml(lock).get("stages") or {}).get(name) if lock.exists() else None
     outs = [out["path"] for out in (entry or {}).get("outs") or [] if out["path"] in stage.outs]
     if not outs and not kept:
         return f"{stage.name}: there was no earlier result to put back"

@@ -131,6 +131,8 @@ def answers(row: Mapping[str, Any], where: str) -> tuple[list[str], list[float]]
     Raises:
         UserError: the row holds no answer.
     """
+    inner = row.get("predicted")  # beside the fields of the file that was read
+    row = inner if isinstance(inner, Mapping) else row
     items = next((row[key] for key in ("entities", "found", "labels", "answers") if key in row), None)
     if items is None and "label" in row:
         items = [row]

@@ -97,6 +97,13 @@ class Report(Section):
     license: Annotated[str, Field(min_length=1)]
 
 
+class Export(Section):
+    int8: bool
+    loss: Fraction
+    loss_few: Fraction
+    many: Natural
+
+
 class Diff(Section):
     relevant: Annotated[float, Field(gt=0, le=1)]
     resamples: Annotated[int, Field(ge=1000)]
@@ -199,6 +206,7 @@ class Params(Section):
     checkpoints: CheckpointParams
     evaluate: Evaluate
     report: Report
+    export: Export
     diff: Diff
     gate: Gate
     keep_models: Natural

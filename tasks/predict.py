@@ -1,42 +1,120 @@
-"""Answer texts with a fine-tuned model: one text a line on stdin, one JSON object a line on stdout."""
+"""Answer texts with the trained model: records of a file or of stdin in, the same with what was found out."""
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tasks import adapters, compute, params
+from tasks.answering import answers
 from tasks.errors import UserError
 from tasks.models import content_hash
-from tasks.predictor import CHUNK, Predictor
+from tasks.prediction_files import PredictionFile, json_line
+from tasks.progress import progress
 from tasks.records import read_json
-from tasks.scoring.calibration import scaled
 from tasks.stage import argument_parser, say
+from tasks.text_files import FORMATS, Record, Source, format_of, read, size
+
+RECORDS, CHARACTERS = 512, 200_000  # that are in memory together, whichever comes first
+
+Answer = Callable[[list[Any]], list[dict[str, Any]]]
 
 
 def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--exported", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--calibration", type=Path, required=True, help="JSON with the temperature, of evaluate")
-    paths = parser.parse_args()
+    parser.add_argument("--input", type=Path, help="the file; none is stdin")
+    parser.add_argument("--output", type=Path, help="file that is written; none is stdout, as JSON lines")
+    parser.add_argument("--format", choices=sorted(set(FORMATS.values())), default="", help="none means by the ending")
+    parser.add_argument("--column", default="", help="field with the text, or with a list of words")
+    parser.add_argument("--limit", type=int, default=1_000_000, help="bytes that a record may have")
+    parser.add_argument("--engine", choices=("auto", "onnx", "torch"), default="auto")
+    given = parser.parse_args()
     try:
-        settings = params.load(Path("params.yaml"))
-        temperature = read_temperature(paths.calibration, paths.model)
-        for answer in predict(settings, paths.model, map(str.rstrip, sys.stdin), temperature):
-            sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        source = Source(given.input, format_of(given.input, given.format), given.column, given.limit)
+        answer, identity = find_engine(given.engine, given.model, given.exported, given.calibration)
+        predict(source, given.output, answer, identity)
     except UserError as error:
         say(f"error: {error}")
         sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()  # who reads has seen enough
+        sys.exit(0)
+
+
+def predict(source: Source, output: Path | None, answer: Answer, identity: dict[str, Any]) -> None:
+    """Answer all records of ``source``; a bounded number is in memory at once.
+
+    Args:
+        output: file that grows; an interrupted run goes on where it stopped. None writes JSON lines to stdout.
+        identity: what else than the input decides the answers.
+    """
+    if source.file is not None and not source.file.is_file():
+        raise UserError(f"{source.file}: no such file")
+    with (
+        PredictionFile(output, source, identity) if output else nullcontext() as under_way,
+        source.file.open("rb") if source.file else nullcontext(sys.stdin.buffer) as stream,
+    ):
+        if under_way and under_way.resumed:
+            say(f"{output}: goes on after {under_way.count:,} records of an earlier run")
+        start = (under_way.position, under_way.line) if under_way else (0, 0)
+        for records in progress(_chunks(read(source, stream, *start)), size(source), "predict", _position):
+            found = answer([record.text for record in records])
+            if under_way:
+                under_way.write(records, [_without_text(one) for one in found])
+            else:
+                for record, one in zip(records, found, strict=True):
+                    line = json.dumps(one, ensure_ascii=False) + "\n"
+                    sys.stdout.write(line if source.format == "text" else json_line(record, _without_text(one)))
+                sys.stdout.flush()
+        if under_way:
+            under_way.finish()
+            say(f"{output}: {under_way.count:,} records")
+
+
+def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> tuple[Answer, dict[str, Any]]:
+    """What answers texts, onnxruntime where the exported model is that of ``model``; says which on stderr.
+
+    Returns:
+        ``(texts) -> answers`` (tasks.answering.answers), and what tells these answers from those of another model.
+
+    Raises:
+        UserError: neither is there, or the one that was asked for is not.
+    """
+    present = (model / "hone.json").is_file()
+    why = "" if wanted == "torch" else _stale(model if present else None, exported)
+    if wanted == "onnx" and why:
+        raise UserError(f"{why}; 'hone export' makes it")
+    if wanted != "torch" and not why:
+        from tasks.onnx_model import load, many_text_answers
+
+        settings = params.load(Path("params.yaml"))
+        onnx = load(exported, threads=settings.compute.threads, batch_size=settings.evaluate.batch_size)
+        say(f"onnxruntime, {onnx.precision} ({exported})")
+        return partial(many_text_answers, onnx), {"engine": onnx.precision, "model": onnx.card["model"]}
+    if not present:
+        raise UserError(f"{model}: no model there yet; 'hone run' trains one")
+    settings = params.load(Path("params.yaml"))
+    temperature = read_temperature(calibration, model)
+    from tasks.predictor import Predictor
+
+    machine = compute.set_up(settings.compute, settings.seed)
+    predictor = Predictor(model, adapters.find(settings.task), machine, settings.evaluate.batch_size)
+    say("torch" + (f" ({why}; 'hone export' makes it, which is faster)" if why else ""))
+
+    def answer(texts: list[Any]) -> list[dict[str, Any]]:
+        return answers(texts, predictor.adapter, predictor.predict, temperature)
+
+    return answer, {"engine": machine.description, "model": content_hash(model), "temperature": temperature}
 
 
 def read_temperature(file: Path, model_folder: Path) -> float:
     """The temperature that evaluate fitted for the model; where there is none for it 1, and a word about that."""
-    if not (model_folder / "hone.json").is_file():
-        return 1.0  # predict says it
     if not file.is_file():
         say(f"{file}: no such file, so confidences are the model's own; 'hone run evaluate' calibrates them")
         return 1.0
@@ -47,30 +125,37 @@ def read_temperature(file: Path, model_folder: Path) -> float:
     return float(card["temperature"])
 
 
-def predict(
-    settings: params.Params, model_folder: Path, texts: Iterable[str], temperature: float = 1.0
-) -> Iterator[dict[str, Any]]:
-    """Yield ``{"text": ..., "found": [...]}`` for each text in order; at most 2,048 texts are in memory at once.
+def _stale(model: Path | None, exported: Path) -> str:
+    """Why the exported model cannot stand for ``model`` (None: there is no other); empty where it can."""
+    if not (exported / "export.json").is_file():
+        return f"{exported}: no exported model"
+    card = read_json(exported / "export.json")
+    if card.get("offered") == "torch":
+        return f"{exported}: this task is answered by torch"
+    if model is not None and card.get("model") != content_hash(model):
+        return f"{exported}: of another model than {model}"
+    return ""
 
-    Confidences are calibrated with ``temperature`` (tasks.scoring.calibration.scaled).
 
-    Raises:
-        UserError: there is no model yet.
-    """
-    if not (model_folder / "hone.json").is_file():
-        raise UserError(f"{model_folder}: no model there yet; 'hone run' trains one")
-    adapter = adapters.find(settings.task)
-    machine = compute.set_up(settings.compute, settings.seed)
-    predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
-    remaining = iter(texts)
-    while chunk := list(islice(remaining, CHUNK)):
-        examples = [adapter.read(text, str(number)) for number, text in enumerate(chunk)]
-        for text, example, prediction in zip(chunk, examples, predictor.predict(iter(examples)), strict=True):
-            found = adapter.answer(text, example, prediction)
-            sure = scaled(np.array([item["confidence"] for item in found], np.float64), temperature)
-            for item, value in zip(found, sure.tolist(), strict=True):
-                item["confidence"] = round(value, 6)
-            yield {"text": text, "found": found}
+def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
+    chunk: list[Record] = []
+    characters = 0
+    for record in records:
+        chunk.append(record)
+        characters += sum(map(len, record.text))
+        if len(chunk) >= RECORDS or characters >= CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _position(records: list[Record]) -> int:
+    return records[-1].position
+
+
+def _without_text(answer: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if key != "text"}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,13 @@ from tasks import adapters
 from tasks.params import read_yaml, tasks_available
 
 ROOT = Path(__file__).parents[1]
-PIPELINE = read_yaml(ROOT / "dvc.yaml")
+PIPELINE = {
+    "stages": {
+        name: block
+        for file in ("dvc.yaml", "export/dvc.yaml")
+        for name, block in read_yaml(ROOT / file)["stages"].items()
+    }
+}
 STAGES = list(PIPELINE["stages"])
 TASKS = tasks_available()
 
@@ -49,8 +55,8 @@ def missing(files: set[str], deps: list[str]) -> list[str]:
     return sorted(file for file in files if not any(file == dep or file.startswith(dep + "/") for dep in deps))
 
 
-def test_there_are_the_four_stages() -> None:
-    assert STAGES == ["preprocess", "finetune", "evaluate", "report"]
+def test_there_are_the_four_stages_and_export() -> None:
+    assert STAGES == ["preprocess", "finetune", "evaluate", "report", "export"]
     assert all(PIPELINE["stages"][stage]["desc"] for stage in STAGES)
 
 
@@ -94,7 +100,9 @@ def test_finetune_depends_on_one_scoring_file_alone() -> None:
     assert not any("scoring" in dep for dep in code_deps("preprocess", TASKS[0]))
 
 
-@pytest.mark.parametrize(("stage", "numbers"), [("finetune", True), ("evaluate", True), ("report", False)])
+@pytest.mark.parametrize(
+    ("stage", "numbers"), [("finetune", True), ("evaluate", True), ("report", False), ("export", True)]
+)
 def test_versions_that_decide_numbers_are_a_dep(stage: str, numbers: bool) -> None:
     assert ("numerics.lock" in PIPELINE["stages"][stage]["deps"]) == numbers
 

@@ -116,20 +116,22 @@ def test_two_runs_leave_the_same_bytes_and_no_path_of_this_machine(project: Path
 def test_the_model_loads_in_transformers_and_predicts(project: Path) -> None:
     from transformers import pipeline
 
-    settings = run(project / "data")
+    run(project / "data")
     found = pipeline("token-classification", model="data/model", device="cpu")("Graz is calm .")
     assert all(item["entity"][:2] in ("B-", "I-") for item in found)
     text = "Angela Merkel visited Toyota in Nagoya."
-    temperature = predict.read_temperature(Path("data/calibration.json"), Path("data/model"))
-    assert temperature != 1.0
-    (answer,) = predict.predict(settings, Path("data/model"), [text], temperature)
+    card = json.loads(Path("data/calibration.json").read_text())
+    Path("data/calibration.json").write_text(json.dumps(card | {"temperature": 1.7}))
+    assert predict.read_temperature(Path("data/calibration.json"), Path("data/model")) == 1.7
+    answer_texts, _ = predict.find_engine("torch", *map(Path, ("data/model", "data/export", "data/calibration.json")))
+    (answer,) = answer_texts([text])
     assert answer["text"] == text
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "hone", "predict", text]
     (project / "dvc.yaml").write_text("stages: {}\n")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.stderr == ""
-    assert done.stdout == mark(text, answer["found"], {}) + "\n"
+    assert done.stderr == "torch (data/export: no exported model; 'hone export' makes it, which is faster)\n"
+    assert done.stdout == mark(text, answer["entities"], {}) + "\n"
 
 
 def test_a_temperature_of_another_model_or_none_is_not_used(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +150,7 @@ def test_a_temperature_of_another_model_or_none_is_not_used(project: Path, capsy
 
 def test_predict_without_a_model_says_how_to_get_one(project: Path) -> None:
     with pytest.raises(UserError, match=r"data/model: no model there yet; 'hone run' trains one"):
-        list(predict.predict(params.load(Path("params.yaml")), Path("data/model"), ["x"]))
+        predict.find_engine("auto", *map(Path, ("data/model", "data/export", "data/calibration.json")))
 
 
 def test_gold_that_is_lost_on_the_way_stops_evaluate(project: Path) -> None:
@@ -177,5 +179,5 @@ def test_values_that_cannot_work_are_named(project: Path, key: str, value: str, 
 
 
 def test_marks_are_plain_without_a_terminal() -> None:
-    found: list[dict[str, Any]] = [{"start": 3, "end": 6, "label": "PER", "confidence": 0.914}]
+    found: list[dict[str, Any]] = [{"start": 3, "end": 6, "type": "PER", "confidence": 0.914}]
     assert mark("Hi Ann.", found, {}) == "Hi [Ann PER 0.91]."

@@ -109,23 +109,63 @@ def diff(
         raise typer.Exit(body(before=before, after=after, form="json" if as_json else form, gate=gate, out=out))
 
 
-@commands.command(short_help="What the trained model finds in a text.")
+@commands.command(short_help="What the trained model finds in a text or a file.")
 def predict(
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Sentences to read.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A text file with one sentence a line.", resolve_path=True)
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...|FILE|-", help="Texts; or a file; or - for stdin.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="The file, where its name looks like a text.", resolve_path=True)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the records with what was found there.", resolve_path=True),
+    ] = None,
+    format_: Annotated[
+        Literal["text", "jsonl", "csv", "tsv", "parquet"] | None,
+        typer.Option("--format", help="Of the file; none means by its ending."),
+    ] = None,
+    column: Annotated[str, typer.Option(help="With the text, or with a list of words; none looks for one.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Bytes that one record may have.")] = 1_000_000,
+    engine: Annotated[
+        Literal["auto", "onnx", "torch"], typer.Option(help="auto takes onnxruntime where 'hone export' is fresh.")
+    ] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Show what the trained model finds in a text.
+    """Show what the trained model finds in texts, or write a file of any size with it; an interrupted one goes on.
 
     \b
     Examples:
       hone predict "Angela Merkel visited Toyota in Nagoya."
-      hone predict --file notes.txt --json
-      echo "Ann met Bob." | hone predict
+      hone predict notes.txt
+      hone predict reviews.csv --column body --output found.csv
+      echo "Ann met Bob." | hone predict - --json
+    """
+    from hone.predict import named_file
+    from hone.predict import predict as body
+
+    given = texts or []
+    if file is None:
+        file = named_file(given)
+    rest = [] if file is not None or given == ["-"] else given
+    options = ["--limit", str(limit), "--engine", engine]
+    options += ["--format", format_] if format_ else []
+    options += ["--column", column] if column else []
+    with project():
+        raise typer.Exit(body(texts=rest, file=file, as_json=as_json, output=output, options=options))
+
+
+@commands.command(short_help="The model for onnxruntime, faster and without torch.")
+def export(
+    force: Annotated[bool, typer.Option("--force", "-f", help="Write it anew although nothing changed.")] = False,
+) -> None:
+    """Bring the pipeline up to date, then write data/export: the model as ONNX, in int8 where that costs little.
+
+    \b
+    Examples:
+      hone export
     """
     with project():
-        from hone.predict import predict as body
+        from hone.export import export as body
 
-        raise typer.Exit(body(texts=texts or [], file=file, as_json=as_json))
+        raise typer.Exit(body(force=force))

@@ -15,7 +15,7 @@ from tasks.errors import UserError
 from tasks.params import load
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict"]
+COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict", "export"]
 COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server", "watch"]
 
 
@@ -42,6 +42,7 @@ def called(monkeypatch):
     import hone.curve
     import hone.diff
     import hone.doctor
+    import hone.export
     import hone.focus
     import hone.gc
     import hone.importing
@@ -67,6 +68,7 @@ def called(monkeypatch):
         (hone.diff, "diff"),
         (hone.resolve, "resolve"),
         (hone.predict, "predict"),
+        (hone.export, "export"),
         (hone.importing, "import_dataset"),
         (hone.doctor, "doctor"),
         (hone.schedule, "schedule"),
@@ -207,7 +209,11 @@ def test_options_reach_the_bodies(project, called, tmp_path):
     os.chdir(project / "deep")
     invoke("run", "finetune", "report", "--engine", "local", "--force")
     os.chdir(project / "deep")
-    invoke("predict", "Ann met Bob.", "--file", "x.txt", "--json")
+    invoke("predict", "Ann met Bob.", "--json")
+    os.chdir(project / "deep")
+    invoke("predict", "notes.csv", "-o", "found.csv", "--column", "body")
+    os.chdir(project / "deep")
+    invoke("predict", "-", "--file", "x.txt", "--format", "jsonl")
     os.chdir(project / "deep")
     invoke("import", "corpus", "--as", "mine")
     invoke("import", "hub:a/b@v1:c", "--as", "mine", "--force")
@@ -218,9 +224,14 @@ def test_options_reach_the_bodies(project, called, tmp_path):
     invoke("diff", "--format", "markdown")
     invoke("resolve")
     nothing = {"before": None, "after": None, "form": "text", "gate": False, "out": None}
+    deep, plain = project / "deep", ["--limit", "1000000", "--engine", "auto"]
+    column = [*plain, "--column", "body"]
+    shown = {"texts": [], "file": None, "as_json": False, "output": None, "options": plain}
     assert called == [
         ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True}, project),
-        ("predict", {"texts": ["Ann met Bob."], "file": project / "deep" / "x.txt", "as_json": True}, project),
+        ("predict", {**shown, "texts": ["Ann met Bob."], "as_json": True}, project),
+        ("predict", {**shown, "file": deep / "notes.csv", "output": deep / "found.csv", "options": column}, project),
+        ("predict", {**shown, "file": deep / "x.txt", "options": [*plain, "--format", "jsonl"]}, project),
         ("import_dataset", {"source": str(project / "deep" / "corpus"), "name": "mine", "force": False}, project),
         ("import_dataset", {"source": "hub:a/b@v1:c", "name": "mine", "force": True}, project),
         ("schedule", {"cron": "0 3 * * *", "interval": None, "name": "hone", "timezone": None}, project),

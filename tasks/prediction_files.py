@@ -1,0 +1,157 @@
+"""Files of predictions that grow chunk by chunk and go on after an interruption, whenever that came.
+
+While it grows, ``OUT.part`` holds the records so far and ``OUT.part.json`` says how far that is: what was read, what of
+it is in the part, and of which input and model it is. The marker is written after the part is on disk, so that a part
+is never shorter than its marker says; what is beyond it is cut off on the next start. At the end the part becomes OUT.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from tasks.errors import UserError
+from tasks.records import read_json, write_json
+from tasks.text_files import FORMATS, Record, Source
+
+PREDICTED = "predicted"  # the field or column that is added
+Answers = Sequence[dict[str, Any]]
+
+
+class PredictionFile:
+    """An output file under way.
+
+    Attributes:
+        position, line, count: how far the input is read: its position, lines and records.
+    """
+
+    def __init__(self, file: Path, source: Source, identity: dict[str, Any]) -> None:
+        """Begin, or go on where an earlier run of the same input and model stopped.
+
+        Raises:
+            UserError: the output is there already, or its format does not fit the input's.
+        """
+        self.file, self.source = file, source
+        self.format = _format(file, source)
+        self.part = file.with_name(file.name + ".part")
+        self.marker = file.with_name(file.name + ".part.json")
+        if file.exists():
+            raise UserError(f"{file}: is there already; remove it or name another --output")
+        self.identity = {**identity, **_of_input(source), "format": self.format}
+        self.position = self.line = self.count = 0
+        self.resumed = False
+        written = 0
+        if self.marker.is_file() and self.part.is_file():
+            known = read_json(self.marker)
+            if known.get("identity") == self.identity and self.part.stat().st_size >= known["written"]:
+                self.position, self.line, self.count = known["position"], known["line"], known["count"]
+                written, self.resumed = known["written"], True
+        self.stream: IO[bytes] = self.part.open("r+b" if self.resumed else "wb")
+        self.stream.truncate(written)
+        self.stream.seek(written)
+
+    def __enter__(self) -> "PredictionFile":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stream.close()
+
+    def write(self, records: Sequence[Record], answers: Answers) -> None:
+        """Add a chunk, and note that it is there.
+
+        Raises:
+            UserError: the records have a field of the name of what is added.
+        """
+        _free(records[0])
+        self.stream.write("".join(self._lines(records, answers)).encode())
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+        last = records[-1]
+        self.position, self.line, self.count = last.position, last.line, self.count + len(records)
+        if self.source.file is not None:
+            state = {"position": self.position, "line": self.line, "count": self.count, "written": self.stream.tell()}
+            write_json(self.marker, {**state, "identity": self.identity})
+
+    def finish(self) -> None:
+        """Make the part the output, whole or not at all."""
+        self.stream.close()
+        if self.format == "parquet":
+            _as_parquet(self.source, self.part, self.file)
+            self.part.unlink()
+        else:
+            self.part.replace(self.file)
+        self.marker.unlink(missing_ok=True)
+
+    def _lines(self, records: Sequence[Record], answers: Answers) -> list[str]:
+        if self.format == "jsonl":
+            return [json_line(record, answer) for record, answer in zip(records, answers, strict=True)]
+        if self.format == "parquet":
+            return [_dump(answer) + "\n" for answer in answers]
+        text = io.StringIO()
+        tabs = self.format == "tsv"
+        writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n")
+        if self.count == 0:
+            writer.writerow([*records[0].fields, PREDICTED])
+        for record, answer in zip(records, answers, strict=True):
+            writer.writerow([*record.fields.values(), _dump(answer)])
+        return [text.getvalue()]
+
+
+def json_line(record: Record, answer: dict[str, Any]) -> str:
+    """A record with its answer as a line of JSON.
+
+    Raises:
+        UserError: the record has a field of that name.
+    """
+    _free(record)
+    return _dump({**record.fields, PREDICTED: answer}) + "\n"
+
+
+def _free(record: Record) -> None:
+    if PREDICTED in record.fields:
+        raise UserError(f"{record.place}: has a field {PREDICTED!r} already; rename it")
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _format(file: Path, source: Source) -> str:
+    wanted = FORMATS.get(file.suffix.lower(), "jsonl")
+    if wanted not in ("jsonl", source.format):
+        raise UserError(
+            f"{file}: from {source.format} to {wanted} is not known; write .jsonl or the input's own format"
+        )
+    return "jsonl" if wanted == "text" else wanted
+
+
+def _of_input(source: Source) -> dict[str, Any]:
+    """What tells that an input is still the same."""
+    if source.file is None:
+        return {}
+    status = source.file.stat()
+    return {
+        "column": source.column,
+        "input": str(source.file),
+        "input_format": source.format,
+        "modified": status.st_mtime_ns,
+        "size": status.st_size,
+    }
+
+
+def _as_parquet(source: Source, part: Path, file: Path) -> None:
+    """The input's rows with a column of what was predicted (JSON), a group of rows in memory at a time."""
+    import pyarrow as arrow  # type: ignore[import-untyped]
+    from pyarrow import parquet
+
+    inputs = parquet.ParquetFile(source.file)
+    schema = inputs.schema_arrow.append(arrow.field(PREDICTED, arrow.string()))
+    whole = file.with_name(file.name + ".whole")
+    with part.open(encoding="utf-8") as lines, parquet.ParquetWriter(whole, schema) as writer:
+        for batch in inputs.iter_batches(batch_size=4096):
+            answers = arrow.array([next(lines).rstrip("\n") for _ in range(batch.num_rows)], arrow.string())
+            writer.write_batch(arrow.record_batch([*batch.columns, answers], schema=schema))
+    whole.replace(file)

@@ -1,0 +1,224 @@
+"""Files with texts to predict, a record at a time from any place on: text, JSON lines, CSV, TSV, Parquet."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from tasks.errors import UserError
+
+FORMATS = {
+    ".txt": "text", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
+}  # fmt: skip
+COLUMNS = ("text", "tokens", "words", "sentence")  # looked for in this order where none is named
+ROWS = 256  # of a Parquet file in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: ``place`` is file:line (a Parquet file's number of the row, from 1), ``text`` what is to be read.
+
+    ``position`` is where the record ends, bytes of the file or rows of a Parquet file, and ``line`` the last line that
+    was read. Reading can go on there.
+    """
+
+    place: str
+    fields: dict[str, Any]
+    text: str | Sequence[str]
+    position: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where texts come from and how they are written.
+
+    Attributes:
+        file: None for standard input.
+        format: a value of `FORMATS`.
+        column: field with the text or its words; "" looks for one of `COLUMNS`, or for a question and its context.
+        limit: bytes that a record may have at most.
+    """
+
+    file: Path | None
+    format: str
+    column: str
+    limit: int
+
+    @property
+    def name(self) -> str:
+        """As it stands in messages."""
+        return "standard input" if self.file is None else str(self.file)
+
+
+def format_of(file: Path | None, wanted: str) -> str:
+    """The format that is named, or that of the ending; standard input is text.
+
+    Raises:
+        UserError: an ending that says nothing.
+    """
+    if wanted:
+        return wanted
+    if file is None:
+        return "text"
+    if file.suffix.lower() not in FORMATS:
+        known = ", ".join(sorted(set(FORMATS.values())))
+        raise UserError(f"{file}: its ending says no format; name one with --format: {known}")
+    return FORMATS[file.suffix.lower()]
+
+
+def size(source: Source) -> int | None:
+    """What `Record.position` goes up to; None for standard input."""
+    if source.file is None:
+        return None
+    if source.format == "parquet":
+        return int(_parquet(source).metadata.num_rows)
+    return source.file.stat().st_size
+
+
+def read(source: Source, stream: IO[bytes], position: int = 0, line: int = 0) -> Iterator[Record]:
+    """Yield the records after ``position``, where ``line`` lines were read; blank lines are passed over.
+
+    Args:
+        stream: the open file, or standard input; of Parquet it is not used.
+
+    Raises:
+        UserError: not UTF-8, broken, without the column, or more than the limit; names file and line.
+    """
+    if source.format == "parquet":
+        yield from _read_parquet(source, position)
+        return
+    lines = _Lines(source, stream)
+    if source.format in ("csv", "tsv"):
+        yield from _read_csv(source, lines, position, line)
+        return
+    lines.go_to(position, line)
+    for text in lines:
+        place = f"{source.name}:{lines.number}"
+        if not text.strip():
+            continue
+        if source.format == "text":
+            stripped = text.rstrip("\r\n")
+            yield Record(place, {"text": stripped}, stripped, lines.position, lines.number)
+            continue
+        fields = _object(text, place)
+        yield Record(place, fields, pick(source, fields, place), lines.position, lines.number)
+
+
+def pick(source: Source, fields: dict[str, Any], place: str) -> str | list[str]:
+    """The text of a record, or its words.
+
+    Raises:
+        UserError: the column is missing or holds neither.
+    """
+    column = source.column or next((name for name in COLUMNS if name in fields), "")
+    if not source.column and isinstance(fields.get("question"), str) and isinstance(fields.get("context"), str):
+        return json.dumps({"question": fields["question"], "context": fields["context"]}, ensure_ascii=False)
+    if column not in fields:
+        there = ", ".join(map(str, fields)) or "none"
+        raise UserError(f"{place}: no column {column or COLUMNS[0]!r}; name one of these with --column: {there}")
+    value = fields[column]
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(word, str) and word for word in value):
+        return value
+    shown = repr(value)[:60]
+    raise UserError(f"{place}: {column!r} holds {shown}, which is neither a text nor a list of words")
+
+
+class _Lines:
+    """Lines of UTF-8 with their number, and the bytes read so far; never more than one line in memory."""
+
+    def __init__(self, source: Source, stream: IO[bytes]) -> None:
+        self.source, self.stream = source, stream
+        self.position = self.number = 0
+
+    def go_to(self, position: int, number: int) -> None:
+        if position:
+            self.stream.seek(position)
+            self.position, self.number = position, number
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        raw = self.stream.readline(self.source.limit + 1)
+        if not raw:
+            raise StopIteration
+        self.number += 1
+        place = f"{self.source.name}:{self.number}"
+        if len(raw) > self.source.limit:
+            raise UserError(f"{place}: more than {self.source.limit:,} bytes in one record; cut it, or raise --limit")
+        self.position += len(raw)
+        try:
+            return (raw.removeprefix(b"\xef\xbb\xbf") if self.number == 1 else raw).decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{place}: not UTF-8 (byte {error.start + 1} of the line); save it as UTF-8") from None
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(text)
+        if "\\u" in text:
+            json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{place}: half of a surrogate pair, which is no character; write the whole one") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{place}: not JSON ({error}); write one object a line") from None
+    if not isinstance(fields, dict):
+        raise UserError(f'{place}: JSON, but no object; write {{"text": "..."}} a line')
+    return fields
+
+
+def _read_csv(source: Source, lines: _Lines, position: int, number: int) -> Iterator[Record]:
+    csv.field_size_limit(source.limit)
+    form: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if source.format == "tsv" else {}
+    try:
+        header = next(csv.reader(lines, strict=True, **form), [])
+        if not any(header) or len(set(header)) < len(header):
+            raise UserError(f"{source.name}:1: {header} is no header; the first line must name each column")
+        lines.go_to(position, number)
+        first = lines.number + 1
+        for cells in csv.reader(lines, strict=True, **form):
+            place, first = f"{source.name}:{first}", lines.number + 1
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise UserError(f"{place}: {len(cells)} cells where the header has {len(header)}; mend the line")
+            fields = dict(zip(header, cells, strict=True))
+            yield Record(place, fields, pick(source, fields, place), lines.position, lines.number)
+    except csv.Error as error:
+        hint = f"cut it, or raise --limit ({source.limit:,})" if "limit" in str(error) else "mend it"
+        raise UserError(f"{source.name}:{lines.number}: {error}; {hint}") from None
+
+
+def _read_parquet(source: Source, position: int) -> Iterator[Record]:
+    row = 0
+    for batch in _parquet(source).iter_batches(batch_size=ROWS):
+        if row + batch.num_rows <= position:
+            row += batch.num_rows
+            continue
+        for fields in batch.to_pylist():
+            row += 1
+            if row <= position:
+                continue
+            place = f"{source.name}:{row}"
+            text = pick(source, fields, place)
+            long = len((text if isinstance(text, str) else " ".join(text)).encode())
+            if long > source.limit:
+                raise UserError(f"{place}: {long:,} bytes, allowed are {source.limit:,}; cut it, or raise --limit")
+            yield Record(place, fields, text, row, row)
+
+
+def _parquet(source: Source) -> Any:
+    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow.parquet  # type: ignore[import-untyped]
+
+    if source.file is None:
+        raise UserError("Parquet cannot be read from standard input; name a file")
+    try:
+        return pyarrow.parquet.ParquetFile(source.file)
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise UserError(f"{source.file}: cannot be read as Parquet ({str(error)[:120]}); write it anew") from None
