@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flows import dvc_remote, revisions
 from flows.dag import PARAMS, stages
-from flows.dvc import StageFailed
+from flows.dvc import StageFailed, StageKilled
 from flows.objects import objects
 from flows.pull_requests import propose
 from flows.trials.guard import MARK
@@ -87,7 +87,8 @@ def unattended(run_stages: RunStages, say: Say, *, only_new_data: bool) -> Repor
         with active(), alone_with(root / PLACE, mark_of(root, root / PLACE), say, patient=False):
             upstream = look(settings)
             say(
-                f"{settings.source} is at {upstream.tip[:7]}; the live model of {settings.live} is that of {upstream.live[:7]}"
+                f"{settings.source} is at {upstream.tip[:7]}, the live model of {settings.live} is from "
+                f"{upstream.live[:7]}"
             )
             if only_new_data and not new_data(upstream):
                 return Report(
@@ -133,6 +134,8 @@ def _judged(run_stages: RunStages, say: Say, upstream: Upstream) -> tuple[str, s
         run_stages([])
         tree = tree_of(Path(), ["dvc.lock", *(path for stage in ordered for path in stage.uncached)])
         return tree, "" if is_known(upstream, tree) else _verdict(upstream, say)
+    except StageKilled:
+        raise
     except (StageFailed, Refused):
         remember(upstream)  # new data is looked at once; the next night tries it again all the same
         raise
@@ -159,7 +162,8 @@ def _check_data(upstream: Upstream, say: Say) -> None:
             if has < upstream.settings.least_data * had:
                 raise Refused(
                     f"{now.stem} has {has} examples where the live model had {had}, a share below "
-                    f"schedule.least_data: {upstream.settings.least_data:g}; mend data/raw, or lower it if the data is meant to be smaller"
+                    f"schedule.least_data: {upstream.settings.least_data:g}; mend data/raw, or lower "
+                    "that if there is meant to be less"
                 )
 
 

@@ -119,10 +119,8 @@ def publish(upstream: Upstream, tree: str, message: str) -> str:
         GitFailed: the push was refused, or there is no author.
     """
     settings, tip, last = upstream.settings, upstream.tip, upstream.published
-    if last and _within(tip, last):
-        parents = [last]
-    else:
-        parents = [last, tip] if last and not _within(last, tip) else [tip]
+    ends = [one for one in (last, tip) if one]
+    parents = [one for one in ends if not any(other != one and _within(one, other) for other in ends)]
     commit = git("commit-tree", tree, *(word for one in parents for word in ("-p", one)), stdin=message)
     target = f"refs/heads/{settings.branch}"
     if settings.remote:

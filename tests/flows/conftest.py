@@ -7,13 +7,21 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) + [
+    Path(found) for found in [shutil.which("initdb")] if found
+]
 ONCE = """
 import sys
 from flows.local import run_local
@@ -46,9 +54,22 @@ class Team:
     nightly: Any
     folder: Path
 
-    def once(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """A scheduled run in the clone `nightly` without Prefect."""
-        return self.nightly.call(sys.executable, "-c", ONCE, *words, **more)  # type: ignore[no-any-return]
+    def once(self, *words: str, clone: Any = None, **more: str) -> subprocess.CompletedProcess[str]:
+        """A scheduled run in a clone, `nightly` if none is given, without Prefect."""
+        done: subprocess.CompletedProcess[str] = (clone or self.nightly).call(
+            sys.executable, "-c", ONCE, *words, **more
+        )
+        return done
+
+    def start(self, **more: str) -> "subprocess.Popen[bytes]":
+        """The same in `nightly` without waiting for it."""
+        return subprocess.Popen(
+            [sys.executable, "-c", ONCE],
+            cwd=self.nightly.folder,
+            env=self.nightly.environment() | more,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def ended(self, *words: str, **more: str) -> str:
         """The same of one that must not fail: how it ended."""
@@ -79,6 +100,121 @@ class Team:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+@dataclass
+class Prefect:
+    """A real server on loopback beside a team, and programs that are ended with the test."""
+
+    folder: Path
+    clone: Any
+    stack: ExitStack
+    url: str
+
+    def start(self, name: str, *command: str, **more: str) -> "subprocess.Popen[bytes]":
+        """A program in the clone; its output goes to NAME.log beside it."""
+        log = self.stack.enter_context((self.folder / f"{name}.log").open("ab"))
+        started = subprocess.Popen(
+            [sys.executable, "-P", "-m", *command],
+            cwd=self.clone.folder,
+            env=self.environment | more,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
+        self.stack.callback(self.end, started)
+        return started
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of all programs; leases of runs are short, so that a killed run soon frees its deployment."""
+        return self.clone.environment() | {
+            "PREFECT_API_URL": self.url,
+            "PREFECT_CLI_PROMPT": "false",
+            "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
+            "STUB_HOLD": str(self.folder / "hold"),
+        }
+
+    @staticmethod
+    def end(process: "subprocess.Popen[bytes]", patience: float = 20) -> int:
+        """SIGTERM, then SIGKILL; what it left with."""
+        process.terminate()
+        try:
+            return process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def serve(self, **more: str) -> "subprocess.Popen[bytes]":
+        """`hone server` in the clone; returns when it answers."""
+        port = self.url.split(":")[2].removesuffix("/api")
+        started = self.start("server", "hone", "server", "--port", port, **more)
+        self.wait(lambda: urllib.request.urlopen(f"{self.url}/health", timeout=10).status == 200, "a server")
+        return started
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """What the API says to a POST."""
+        request = urllib.request.Request(
+            self.url + path, data=json.dumps(body or {}).encode(), headers={"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return json.loads(reply.read() or b"null")
+
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+        """What ``condition`` says when it first says something."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if found := condition():
+                    return found
+            except (urllib.error.URLError, ConnectionError):
+                pass
+            time.sleep(0.3)
+        raise AssertionError(f"not within {seconds} s: {what}")
+
+    def deployments(self) -> dict[str, dict[str, Any]]:
+        """All that the server has, by name."""
+        return {one["name"]: one for one in self.ask("/deployments/filter")}
+
+    def runs(self, deployment: str, *names: str) -> list[dict[str, Any]]:
+        """Runs of a deployment in the states of these names, the newest first."""
+        wanted = {
+            "flow_runs": {"state": {"name": {"any_": list(names)}}},
+            "deployments": {"name": {"any_": [deployment]}},
+            "sort": "START_TIME_DESC",
+        }
+        found: list[dict[str, Any]] = self.ask("/flow_runs/filter", wanted)
+        return found
+
+    def ordered(self, deployment: str) -> str:
+        """Somebody asks for a run; its id."""
+        identity = self.deployments()[deployment]["id"]
+        made = self.ask(f"/deployments/{identity}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+        return str(made["id"])
+
+    def ending(self, run: str) -> tuple[str, str]:
+        """The final state of a run: its name and message."""
+
+        def state() -> Any:
+            (found,) = self.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+            state = found["state"]
+            return state if state["type"] in ("COMPLETED", "FAILED", "CANCELLED", "CRASHED") else None
+
+        found = self.wait(state, "the end of a run")
+        return found["name"], found["message"]
+
+
+@pytest.fixture
+def prefect(team: Team) -> Iterator[Prefect]:
+    """For a server on a free port; nothing runs yet. The poll of new data looks every three seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    plan = (ROOT / "prefect.yaml").read_text()
+    assert "interval: 900" in plan
+    (team.nightly.folder / "prefect.yaml").write_text(plan.replace("interval: 900", "interval: 3"))
+    with ExitStack() as stack:
+        yield Prefect(team.folder, team.nightly, stack, f"http://127.0.0.1:{port}/api")
+
+
 @pytest.fixture
 def team(branches: Any) -> Team:
     """`branches` with main pushed to origin, and a second clone; the DVC remote has what main gave."""
@@ -98,3 +234,45 @@ def team(branches: Any) -> Team:
     program.write_text(GH.format(python=sys.executable))
     program.chmod(0o755)
     return Team(branches, kind(folder / "nightly"), folder)
+
+
+@pytest.fixture
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty database of PostgreSQL, of the test's own; its cluster is stopped and removed at the end."""
+    if not PROGRAMS:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    programs = PROGRAMS[-1].parent
+    folder = tmp_path_factory.mktemp("postgres")
+    user = None
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = next((name for name in ("postgres", "nobody") if _exists(name)), None)
+        if user is None:
+            pytest.skip("PostgreSQL does not run as root, and there is no user postgres or nobody")
+        folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
+        shutil.chown(folder, user)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = folder / "data"
+
+    def call(program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(programs / program), *arguments], cwd=folder, capture_output=True, text=True, user=user, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    call("initdb", "-D", str(data), "-U", "hone", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+    call("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql+psycopg://hone@127.0.0.1:{port}/postgres"
+    finally:
+        call("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return bool(pwd.getpwnam(name))
+    except KeyError:
+        return False

@@ -2,12 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from typing import Any
-
-from tests.flows.conftest import ONCE
 
 PULL = ("pull_request: false", "pull_request: true")
 
@@ -80,13 +76,7 @@ def test_runs_do_not_overlap_and_one_that_was_killed_is_made_up_for(team: Any) -
     team.change("rate: 3.0e-4", "rate: 1.0e-3")
     hold = team.folder / "hold"
     hold.touch()
-    first = subprocess.Popen(
-        [sys.executable, "-c", ONCE],
-        cwd=team.nightly.folder,
-        env=team.nightly.environment() | {"STUB_HOLD": str(hold)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    first = team.start(STUB_HOLD=str(hold))
     try:
         deadline = time.monotonic() + 60
         while not (team.folder / "hold.at-work").exists():
@@ -151,7 +141,7 @@ def test_without_remotes_a_branch_of_the_clone_is_published_against_a_tag(team: 
     team.mine.set("remote: origin", 'remote: ""')
     team.mine.set("live: main", "live: v1")
     team.change("rate: 3.0e-4", "rate: 1.0e-3")
-    done = team.mine.call(sys.executable, "-c", ONCE)
+    done = team.once(clone=team.mine)
     assert "\nno DVC remote: this clone's cache\n" in done.stdout, done.stderr
     assert done.stdout.splitlines()[-1].startswith("Published: hone/nightly is at ")
     assert team.mine.must("git", "log", "-1", "--format=%s", "hone/nightly").startswith("Better: ")
