@@ -5,6 +5,8 @@ import os
 import time
 from typing import Any
 
+import pytest
+
 PULL = ("pull_request: false", "pull_request: true")
 
 
@@ -52,6 +54,7 @@ def test_a_worse_model_is_not_published_and_the_gate_is_named(team: Any) -> None
     assert not team.nightly.call("git", "rev-parse", "--verify", "-q", "hone/nightly").stdout
 
 
+@pytest.mark.slow
 def test_new_data_starts_a_run_once(team: Any) -> None:
     assert "data/raw is what the last run had" in team.ended("new")
     team.change("seed: 1 ", "seed: 2 ")
@@ -72,6 +75,7 @@ def test_a_stage_that_fails_is_the_cause(team: Any) -> None:
     assert team.nightly.must("git", "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_runs_do_not_overlap_and_one_that_was_killed_is_made_up_for(team: Any) -> None:
     team.change("rate: 3.0e-4", "rate: 1.0e-3")
     hold = team.folder / "hold"
@@ -92,6 +96,7 @@ def test_runs_do_not_overlap_and_one_that_was_killed_is_made_up_for(team: Any) -
     assert len(team.nightly.must("git", "worktree", "list").splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_pull_request_is_opened_and_renewed(team: Any) -> None:
     path = f"{team.folder / 'bin'}{os.pathsep}{team.nightly.environment()['PATH']}"
     more = {"GH_LOG": str(team.folder / "gh.log"), "PATH": path}
