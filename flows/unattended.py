@@ -74,7 +74,8 @@ def unattended(run_stages: RunStages, say: Say, *, only_new_data: bool) -> Repor
     Args:
         run_stages: how stages are run, called in the worktree.
         say: takes one line per step.
-        only_new_data: end at once unless data/raw changed since the last run with a verdict.
+        only_new_data: end at once unless data/raw changed since the last run with a verdict, or while another
+            scheduled run is at work here; else that one is waited for.
 
     Raises:
         Refused: data or model are not good enough; the message names every reason.
@@ -84,7 +85,8 @@ def unattended(run_stages: RunStages, say: Say, *, only_new_data: bool) -> Repor
     root = Path.cwd()
     settings = settings_here()
     try:
-        with active(), alone_with(root / PLACE, mark_of(root, root / PLACE), say, patient=False):
+        # A look for new data is over in seconds and comes again; a night waits for it, or for the run that it started.
+        with active(), alone_with(root / PLACE, mark_of(root, root / PLACE), say, patient=not only_new_data):
             upstream = look(settings)
             say(
                 f"{settings.source} is at {upstream.tip[:7]}, the live model of {settings.live} is from "

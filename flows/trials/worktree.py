@@ -34,7 +34,7 @@ def alone_with(folder: Path, mark: str, say: Callable[[str], None], *, patient: 
     if descriptor is None and not patient:
         raise Occupied(f"process {holder(folder)}")
     if descriptor is None:
-        say(f"another process ({holder(folder)}) works on this trial; waiting until it ends")
+        say(f"another process ({holder(folder)}) works on this already; waiting until it ends")
         while descriptor is None:
             guard.wait_for(lambda: False, 0.1)
             descriptor = try_lock(folder)

@@ -86,7 +86,7 @@ def test_runs_do_not_overlap_and_one_that_was_killed_is_made_up_for(team: Any) -
         while not (team.folder / "hold.at-work").exists():
             assert time.monotonic() < deadline and first.poll() is None
             time.sleep(0.05)
-        assert team.ended() == f"Skipped: another scheduled run (process {first.pid}) is at work here"
+        assert team.ended("new") == f"Skipped: another scheduled run (process {first.pid}) is at work here"
     finally:
         first.kill()
         first.wait()
