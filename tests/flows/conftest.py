@@ -156,8 +156,17 @@ class Prefect:
         request = urllib.request.Request(
             self.url + path, data=json.dumps(body or {}).encode(), headers={"content-type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.loads(reply.read() or b"null")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as reply:
+                    return json.loads(reply.read() or b"null")
+            except (
+                urllib.error.HTTPError
+            ) as error:  # SQLite is locked: the server asks to come again, as its clients do
+                if error.code != 503 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
         """What ``condition`` says when it first says something."""
