@@ -85,7 +85,7 @@ def watch(
     Examples:
       hone watch answers.jsonl
       hone watch monday.jsonl tuesday.jsonl --gate
-      hone watch answers.jsonl --deployment pipeline/hone
+      hone watch answers.jsonl --deployment scheduled/nightly
     """
     with project():
         from tasks.params import load

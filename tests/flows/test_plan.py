@@ -21,6 +21,7 @@ def test_every_deployment_is_a_flow_with_parameters_it_takes(monkeypatch: pytest
         "scheduled/nightly": "by cron '0 3 * * *' (UTC)",
         "scheduled/new-data": "every 900 seconds",
         "sweep/sweep": "on demand",
+        "watch/drift": "on demand",
     }
     for title, one in found.items():
         assert one.flow.name == title.partition("/")[0]

@@ -11,9 +11,9 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 def test_schedules_run_publish_refuse_and_outlive_a_restart(prefect: Any, team: Any) -> None:
     server = prefect.serve()
     served = prefect.start("schedule", "hone", "schedule")
-    found = prefect.wait(lambda: len(prefect.deployments()) == 3 and prefect.deployments(), "the deployments")
-    assert set(found) == {"nightly", "new-data", "sweep"}
-    assert [each["concurrency_options"]["collision_strategy"] for each in found.values()] == ["CANCEL_NEW"] * 3
+    found = prefect.wait(lambda: len(prefect.deployments()) == 4 and prefect.deployments(), "the deployments")
+    assert set(found) == {"nightly", "new-data", "sweep", "drift"}
+    assert [each["concurrency_options"]["collision_strategy"] for each in found.values()] == ["CANCEL_NEW"] * 4
     other = team.nightly.hone("server", "--port", "4")
     assert f"a server of this project runs already: {prefect.url}" in other.stderr
 

@@ -16,7 +16,7 @@ def test_a_worker_runs_them_and_may_be_restarted(prefect: Any, team: Any, postgr
         assert done.returncode == 0, done.stdout + done.stderr
     found = prefect.deployments()
     assert {name: each["work_pool_name"] for name, each in found.items()} == dict.fromkeys(
-        ("nightly", "new-data", "sweep"), "hone"
+        ("nightly", "new-data", "sweep", "drift"), "hone"
     )
     worker = prefect.start("worker", "prefect", "worker", "start", "--pool", "hone")
     team.change("rate: 3.0e-4", "rate: 1.0e-3")
