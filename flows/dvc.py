@@ -42,6 +42,10 @@ class StageFailed(UserError):
     """A stage that ended with an error of its own; another try would end the same."""
 
 
+class StageKilled(StageFailed):
+    """A stage, or its DVC, that a signal ended; another try may go through."""
+
+
 class Busy(Exception):
     """DVC could not start because another process holds its locks; another try may go through."""
 
@@ -94,18 +98,32 @@ class Heard:
         if self.errors:
             return self.errors[-1]
         if self.started:
-            exited = re.search(r"exited with (-?\d+)", " ".join(self.dvc))
             last = f": {self.tail[-1]}" if self.tail else ""
-            return f"its command {_ending(int(exited[1]) if exited else 1)}{last}"
+            return f"its command {_ending(self._left())}{last}"
         said = " ".join(self.dvc)
         said = said[said.rfind("ERROR:") :].removeprefix("ERROR:").strip() if "ERROR:" in said else said
         return said.removeprefix(f"failed to reproduce '{self.stage}':").strip() or f"dvc ended with {code}"
 
+    def killed(self, code: int) -> bool:
+        """Whether a signal ended DVC, or the stage's command before it said what was wrong."""
+        return code < 0 or (self.started and not self.errors and _signal(self._left()) is not None)
+
+    def _left(self) -> int:
+        """The exit code of the stage's command, as DVC tells it."""
+        exited = re.search(r"exited with (-?\d+)", " ".join(self.dvc))
+        return int(exited[1]) if exited else 1
+
+
+def _signal(code: int) -> int | None:
+    """The signal behind an exit code: negative, or above 128 (the shell's way to say it)."""
+    number = -code if code < 0 else code - 128
+    return number if number in {*signal.valid_signals()} else None
+
 
 def _ending(code: int) -> str:
-    """How a command ended that left ``code``: negative or above 128 is a signal (the shell's way to say it)."""
-    number = -code if code < 0 else code - 128
-    if number not in {*signal.valid_signals()}:
+    """How a command ended that left ``code``."""
+    number = _signal(code)
+    if number is None:
         return f"failed with exit code {code}"
     memory = ", as the system does when memory runs out" if number == signal.SIGKILL else ""
     return f"was ended by {signal.Signals(number).name}{memory}"
@@ -158,7 +176,7 @@ def reproduce(stage: Stage, on_line: OnLine, *, force: bool = False) -> Verdict:
             raise Busy(heard.problem(code))
         if heard.started:
             on_line(_put_back(stage, kept), False)
-        raise StageFailed(f"{stage.name}: {heard.problem(code)}")
+        raise (StageKilled if heard.killed(code) else StageFailed)(f"{stage.name}: {heard.problem(code)}")
     after = LOCK.read_bytes() if LOCK.exists() else b""
     return heard.verdict or (Verdict.RAN if after != before else Verdict.UNCHANGED)
 

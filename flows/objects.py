@@ -34,11 +34,15 @@ class Objects:
         found = [entry["md5"] for entry in entries if entry["relpath"] == name]
         return self.find(found[0]) if found else None
 
-    def _remote(self) -> Any:
-        """The store of the default remote, or of the only one; None where there is no such."""
+    @property
+    def remote(self) -> str | None:
+        """Name of the default remote, or of the only one; None where there is no such."""
         names = list(self.repo.config["remote"])
-        name = self.repo.config["core"].get("remote") or (names[0] if len(names) == 1 else None)
-        return self.repo.cloud.get_remote_odb(name) if name else None
+        return self.repo.config["core"].get("remote") or (names[0] if len(names) == 1 else None)
+
+    def _remote(self) -> Any:
+        """The store of that remote."""
+        return self.repo.cloud.get_remote_odb(self.remote) if self.remote else None
 
     @property
     def has_remote(self) -> bool:

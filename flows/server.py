@@ -50,6 +50,11 @@ def running(remedy: str) -> str | None:
     return recorded if recorded and not _health(recorded) else None
 
 
+def answers(url: str) -> bool:
+    """Whether a Prefect API answers at ``url``."""
+    return _health(url) is None
+
+
 def configured() -> bool:
     """Whether a server is named or recorded, as far as can be told without loading Prefect."""
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")

@@ -21,7 +21,7 @@ def watch(files: list[str], deployment: str = "") -> State[Any]:
 
     Args:
         files: JSON lines (flows.watching.watched), from the project's folder.
-        deployment: FLOW/NAME of what runs when the newest window has drifted, as ``pipeline/hone``; empty: nothing.
+        deployment: FLOW/NAME of what runs when the newest window has drifted, as ``scheduled/nightly``; empty: nothing.
     """
     found = watched(load(PARAMS), map(Path, files))
     said = " ".join(verdict(found))

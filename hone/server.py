@@ -11,6 +11,8 @@ from tasks.errors import UserError
 def server(port: int) -> int:
     """Become a Prefect server at 127.0.0.1:``port`` until Ctrl-C; `hone run` and `hone schedule` here find it.
 
+    Its database is an SQLite file below PREFECT_HOME, or what PREFECT_SERVER_DATABASE_CONNECTION_URL names.
+
     Raises:
         UserError: the port is taken, or this project has a server already.
     """
@@ -35,6 +37,9 @@ def server(port: int) -> int:
             "DO_NOT_TRACK": "1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_CLI_PROMPT": "false",
+            # In memory, Prefect's own choice, leases of runs are lost with the server and their deployment never runs
+            # again: its one slot stays taken.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         }
         command = ["-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         os.execve(sys.executable, [sys.executable, *command], environment)

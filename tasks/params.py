@@ -193,6 +193,15 @@ class Generation(Section):
     no_repeat_ngram: Natural
 
 
+class Schedule(Section):
+    remote: str
+    source: Annotated[str, Field(min_length=1)]
+    live: Annotated[str, Field(min_length=1)]
+    branch: Annotated[str, Field(min_length=1)]
+    least_data: Fraction
+    pull_request: bool
+
+
 class Params(Section):
     """All of params.yaml. ``options`` is the block of the active adapter, whose type only the adapter knows."""
 
@@ -215,6 +224,7 @@ class Params(Section):
     ablate: Ablate
     curve: Curve
     watch: Watch
+    schedule: Schedule
     options: dict[str, Any]
 
 

@@ -269,14 +269,17 @@ class Branches:
 
     folder: Path
 
-    def call(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a program in the project; every command of git has an author."""
+    def environment(self) -> dict[str, str]:
+        """Of all programs here: every command of git has an author."""
         identity = {
             f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }
         program = Path(sys.executable).parent
-        environment = Toy(self.folder).environment | identity | {"PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
-        return subprocess.run(command, cwd=self.folder, env=environment | more, capture_output=True, text=True)
+        return Toy(self.folder).environment | identity | {"PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
+
+    def call(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a program in the project."""
+        return subprocess.run(command, cwd=self.folder, env=self.environment() | more, capture_output=True, text=True)
 
     def must(self, *command: str) -> str:
         """The same of a program that has to succeed; its output."""

@@ -17,15 +17,24 @@ from flows.trials.place import TRIALS
 from tasks.keyed_folders import LOCK, holder, try_lock
 
 
+class Occupied(Exception):
+    """Another process is at work there; the text names it."""
+
+
 @contextmanager
-def alone_with(folder: Path, mark: str, say: Callable[[str], None]) -> Iterator[None]:
+def alone_with(folder: Path, mark: str, say: Callable[[str], None], *, patient: bool = True) -> Iterator[None]:
     """Be the only one at work on a trial, after whatever an earlier attempt left is gone.
 
     Waits as long as another process works on it. The kernel frees the lock on any death.
+
+    Raises:
+        Occupied: not ``patient`` and another process works on it.
     """
     descriptor = try_lock(folder)
+    if descriptor is None and not patient:
+        raise Occupied(f"process {holder(folder)}")
     if descriptor is None:
-        say(f"another process ({holder(folder)}) works on this trial; waiting until it ends")
+        say(f"another process ({holder(folder)}) works on this already; waiting until it ends")
         while descriptor is None:
             guard.wait_for(lambda: False, 0.1)
             descriptor = try_lock(folder)

@@ -11,7 +11,7 @@ from hone.commands.project import PARAMS, project
 commands = typer.Typer()
 
 
-@commands.command(short_help="Run the pipeline on a schedule.")
+@commands.command(short_help="Runs by night, on new data, on demand.")
 def schedule(
     cron: Annotated[str | None, typer.Option(metavar="CRON", help="Minute, hour, day, month, weekday.")] = None,
     interval: Annotated[
@@ -22,14 +22,22 @@ def schedule(
         str | None,
         typer.Option(metavar="ZONE", help="Time zone of --cron, e.g. Europe/Berlin; none means UTC."),
     ] = None,
+    new_data: Annotated[bool, typer.Option("--new-data", help="Do nothing unless data/raw has changed.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="One such run here and now, without a server.")] = False,
 ) -> None:
-    """Run the pipeline on a schedule, against a running Prefect server, until Ctrl-C.
+    """Serve the deployments of prefect.yaml, against a running Prefect server, until Ctrl-C.
+
+    A scheduled run fetches, runs the newest commit in a worktree of its own, compares the model with the live one and
+    publishes it to a branch if it passes the gate (params.yaml: schedule). Your files are not touched.
+    With --cron or --interval a single deployment is served at that time instead.
 
     \b
     Examples:
-      hone schedule --cron "0 3 * * *"                     every night at three
+      hone schedule                                        nightly, on new data, sweeps on demand
       hone schedule --cron "0 3 * * 1" --timezone Europe/Berlin
-      hone schedule --interval 3600                        every hour
+      hone schedule --interval 3600 --new-data --name feed
+      hone schedule --once                                 try it, or call it from cron
+      prefect deploy --all                                 the same deployments for a work pool
     """
     with project():
         from tasks.params import load
@@ -37,7 +45,7 @@ def schedule(
         load(PARAMS)
         from hone.schedule import schedule as body
 
-        raise typer.Exit(body(cron=cron, interval=interval, name=name, timezone=timezone))
+        raise typer.Exit(body(cron=cron, interval=interval, name=name, timezone=timezone, new_data=new_data, once=once))
 
 
 @commands.command(short_help="Start a Prefect server on loopback.")
@@ -48,8 +56,9 @@ def server(
 
     \b
     Examples:
-      hone server
+      hone server                 an SQLite file below PREFECT_HOME (~/.prefect)
       hone server --port 4300
+      PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://me@127.0.0.1/prefect hone server
     """
     with project():
         from hone.server import server as body
@@ -76,7 +85,7 @@ def watch(
     Examples:
       hone watch answers.jsonl
       hone watch monday.jsonl tuesday.jsonl --gate
-      hone watch answers.jsonl --deployment pipeline/hone
+      hone watch answers.jsonl --deployment scheduled/nightly
     """
     with project():
         from tasks.params import load

@@ -170,6 +170,7 @@ def test_a_stage_that_ends_in_the_middle_of_a_line(exited: str, ending: str) -> 
     ):
         heard.line(text)
     assert heard.problem(255) == f"its command {ending}: 14% done"
+    assert heard.killed(255) == ("SIG" in ending)
 
 
 def test_dvc_is_never_shadowed_by_a_folder_of_the_project(inside: Any) -> None:

@@ -67,8 +67,9 @@ except UserError as error:
         ("schedule('0 3 * *', None, 'n', None)", "--cron '0 3 * *' is not understood; five fields"),
         ("schedule('0 3 * * *', None, 'n', 'Mars')", "--timezone 'Mars' is unknown"),
         ("schedule(None, 0, 'n', None)", "--interval 0 is no number of seconds"),
-        ("schedule('0 3 * * *', 5, 'n', None)", "one of --cron '0 3 * * *' and --interval"),
-        ("schedule(None, None, 'n', None)", "one of --cron '0 3 * * *' and --interval"),
+        ("schedule('0 3 * * *', 5, 'n', None)", "one of --cron '0 3 * * *', --interval SECONDS and --once"),
+        ("schedule(None, 5, 'n', None, once=True)", "one of --cron '0 3 * * *', --interval SECONDS and --once"),
+        ("schedule(None, None, 'n', None)", "prefect.yaml: no such file"),
     ],
 )
 def test_a_schedule_that_cannot_be_says_why(toy: Any, call: str, message: str) -> None:
