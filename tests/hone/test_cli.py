@@ -17,6 +17,7 @@ from tasks.params import load
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict"]
 COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server", "watch"]
+COMMANDS += ["push", "publish", "load"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -46,7 +47,10 @@ def called(monkeypatch):
     import hone.gc
     import hone.importing
     import hone.ledger
+    import hone.load
     import hone.predict
+    import hone.publish
+    import hone.push
     import hone.repeat
     import hone.resolve
     import hone.run
@@ -80,6 +84,9 @@ def called(monkeypatch):
         (hone.adopt, "adopt"),
         (hone.gc, "gc"),
         (hone.watch, "watch"),
+        (hone.push, "push"),
+        (hone.publish, "publish"),
+        (hone.load, "load"),
     ):
 
         def body(_body=name, **options):
@@ -219,7 +226,7 @@ def test_options_reach_the_bodies(project, called, tmp_path):
     invoke("resolve")
     nothing = {"before": None, "after": None, "form": "text", "gate": False, "out": None}
     assert called == [
-        ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True}, project),
+        ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True, "pull": False}, project),
         ("predict", {"texts": ["Ann met Bob."], "file": project / "deep" / "x.txt", "as_json": True}, project),
         ("import_dataset", {"source": str(project / "deep" / "corpus"), "name": "mine", "force": False}, project),
         ("import_dataset", {"source": "hub:a/b@v1:c", "name": "mine", "force": True}, project),
