@@ -24,7 +24,7 @@ class Objects:
         cache = self.repo.cache.local
         path = Path(cache.oid_to_path(md5))
         if not path.is_file() and (remote := self._remote()) is not None and remote.exists(md5):
-            transfer(remote, cache, {HashInfo("md5", md5)}, shallow=True)
+            transfer(remote, cache, {HashInfo("md5", md5)}, shallow=True, verify=True)  # an upload may have been cut
         return path if path.is_file() else None
 
     def find_in(self, folder: str, name: str) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hone.commands import kept, loop, pipeline, result, service
+from hone.commands import kept, loop, pipeline, result, service, shared
 from hone.terminal import paint
 from tasks.errors import UserError
 
@@ -48,7 +48,7 @@ def options(
     """The options that stand before the command."""
 
 
-for group in (pipeline, result, loop, kept, service):
+for group in (pipeline, result, loop, kept, service, shared):
     app.add_typer(group.commands)
 
 

@@ -11,6 +11,7 @@ from flows.dvc_lock import ABSENT
 from hone.comparison import Difference
 from hone.comparison_text import markdown, terminal
 from hone.gates import failures
+from hone.provenance import between
 from hone.sides import Model, differing, sides
 from tasks import params
 from tasks.errors import UserError
@@ -106,6 +107,7 @@ def _notes(old: list[Model], new: list[Model]) -> list[str]:
         notes.append("One model on either side: the verdict is about these two, not about other seeds.")
     elif len(old) + len(new) < FEW_SEEDS:
         notes.append("So few seeds hardly tell how much seeds differ; one more on each side narrows the interval much.")
+    notes += list(dict.fromkeys(line for one in old for other in new for line in between(one.made, other.made)))
     if any(model.commit is None for model in new) and (stale := _stale()):
         notes.append(f"The workspace's results are older than its code or params ({', '.join(stale)}): run `hone run`.")
     return notes

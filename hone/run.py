@@ -27,22 +27,23 @@ PARAMS = Path("params.yaml")
 QUIET = 30.0  # seconds between two lines of progress where no terminal redraws them
 
 
-def run(engine: str, stages: list[str], force: bool) -> int:
+def run(engine: str, stages: list[str], force: bool, pull: bool = False) -> int:
     """Bring the pipeline up to date; 0 when done.
 
     Args:
         engine: ``prefect`` (as a flow) or ``local``.
         stages: up to these; all when empty.
         force: run the named stages (or all) although nothing changed.
+        pull: take from DVC's remote what somebody has run already.
 
     Raises:
         UserError: bad input, a failed stage, no server; one line with the remedy.
     """
     with signals():
-        return _run(engine, stages, force)
+        return _run(engine, stages, force, pull)
 
 
-def _run(engine: str, names: list[str], force: bool) -> int:
+def _run(engine: str, names: list[str], force: bool, pull: bool) -> int:
     started = time.monotonic()
     everything = dag.stages()
     wanted = select(everything, names)
@@ -55,7 +56,7 @@ def _run(engine: str, names: list[str], force: bool) -> int:
     told = WATCHER.set(_watcher(wanted, seconds))
     try:
         with alone(_note):
-            _engine(engine, names, force, lambda: _summary(everything, seconds, time.monotonic() - started))
+            _engine(engine, names, force, pull, lambda: _summary(everything, seconds, time.monotonic() - started))
             if everything == wanted:
                 confirm(lambda: clean(everything), patient=True)  # so that the next run need not ask
     except (KeyboardInterrupt, SystemExit):
@@ -68,11 +69,11 @@ def _run(engine: str, names: list[str], force: bool) -> int:
     return 0
 
 
-def _engine(engine: str, names: list[str], force: bool, done: Callable[[], None]) -> None:
+def _engine(engine: str, names: list[str], force: bool, pull: bool, done: Callable[[], None]) -> None:
     if engine == "local":
         from flows.local import run_local
 
-        run_local(names, force=force)
+        run_local(names, force=force, pull=pull)
         done()
         return
     # What is logged goes to the server; the terminal has it from the watcher, so Prefect need not show it again.
@@ -85,7 +86,7 @@ def _engine(engine: str, names: list[str], force: bool, done: Callable[[], None]
         from flows.pipeline import run_pipeline
 
         try:
-            run_pipeline(names, force=force, url=url)
+            run_pipeline(names, force=force, url=url, pull=pull)
         except (UserError, Busy):
             raise
         except Exception as error:
@@ -175,6 +176,7 @@ def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -
     report = report_file(everything, "report.html")
     if report:
         lines.append(("report", str(report)))
+    lines += [("note" if index == 0 else "", text) for index, text in enumerate(_origin(everything))]
     lines += _goal(everything, metrics.get("validation"))
     lines += [("try next" if index == 0 else "", text) for index, text in enumerate(_ideas(everything))]
     _say("")
@@ -194,6 +196,16 @@ def _goal(everything: list[Stage], metrics: dict[str, Any] | None) -> list[tuple
 
     found = json.loads(path.read_bytes())
     return goal.words(check(Goal, block, PARAMS, "goal."), metrics, found, found["headline"]["name"])
+
+
+def _origin(everything: list[Stage]) -> list[str]:
+    """The versions that the model was made with, where others are installed here, as after ``--pull``."""
+    cards = [Path(out, "hone.json") for stage in everything for out in stage.outs if Path(out).name == "model"]
+    if not any(card.is_file() for card in cards):
+        return []
+    from hone.provenance import differences
+
+    return [line for card in cards if card.is_file() for line in differences(json.loads(card.read_bytes()), None)]
 
 
 def _work_on_next(everything: list[Stage]) -> None:

@@ -17,6 +17,7 @@ from tasks.records import Prediction, read_predictions
 
 PREDICTIONS = "data/predictions.test.jsonl"
 PREPARED = "data/prepared"
+MODEL, CARD = "data/model", "hone.json"
 TEST, TRAIN = "test.jsonl", "train.jsonl"
 LOCK, PARAMS = "dvc.lock", "params.yaml"
 WORKSPACE = "workspace"
@@ -34,6 +35,7 @@ class Model:
         test: file of the test examples, or None where neither cache nor remote has it.
         test_md5: its md5, or None where it cannot be had.
         train: file of the train examples, or None.
+        made: hone.json of the model, empty where it cannot be had.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Model:
     test: Path | None
     test_md5: str | None
     train: Path | None
+    made: dict[str, Any]
 
     @property
     def label(self) -> str:
@@ -86,6 +89,7 @@ def _of_workspace() -> Model:
         test=test if test.is_file() else None,
         test_md5=hashlib.md5(test.read_bytes()).hexdigest() if test.is_file() else None,
         train=train if train.is_file() else None,
+        made=_card(Path(MODEL, CARD)),
     )
 
 
@@ -110,7 +114,12 @@ def _of_revision(name: str, store: Objects) -> Model:
         test=test,
         test_md5=hashlib.md5(test.read_bytes()).hexdigest() if test else None,
         train=train,
+        made=_card(store.find_in(outs[MODEL], CARD) if MODEL in outs else None),
     )
+
+
+def _card(path: Path | None) -> dict[str, Any]:
+    return json.loads(path.read_bytes()) if path is not None and path.is_file() else {}
 
 
 def _lost(store: Objects) -> str:

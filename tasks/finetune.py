@@ -25,7 +25,7 @@ from tasks.keyed_folders import shared_place
 from tasks.lora import Lora
 from tasks.plain_engine import PlainEngine
 from tasks.scoring import selection
-from tasks.stage import argument_parser, run_stage, say, settle, watch_starters
+from tasks.stage import argument_parser, run_stage, say, settle, versions, watch_starters
 from tasks.train_share import share_of_train
 
 PIPELINE = Path("dvc.yaml")
@@ -235,10 +235,12 @@ def finetune(
         card
         | {
             "best_epoch": result.best.epoch,
+            "data": models.content_hash(prepared),
             "padded_tokens": result.padded_tokens,
             "rebuildable": not options.max_minutes,
             "steps": result.steps,
             "tokens": result.tokens,
+            "versions": versions(),
         },
     )
     write_history(history, result.history)

@@ -65,10 +65,21 @@ def resolve(model: str, revision: str, scratch: Path | None = None) -> tuple[str
 def check_safe(folder: Path) -> None:
     """Raise UserError for a model folder with files that can run code or links that lead out of it."""
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        if path.is_symlink() and not _leads_within(path, folder):
             raise UserError(f"{path}: a link that leads out of the model's folder; copy the file instead")
-        if path.suffix in UNSAFE:
+        if path.suffix.lower() in UNSAFE:
             raise UserError(f"{path}: can run code when loaded; save the model as safetensors and remove this file")
+        if path.name == "adapter_config.json":
+            raise UserError(
+                f"{path}: names another model that would be loaded unseen; merge the adapter into its model"
+            )
+
+
+def _leads_within(link: Path, folder: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(folder.resolve())
+    except RuntimeError:  # links in a circle
+        return False
 
 
 def content_hash(folder: Path) -> str:

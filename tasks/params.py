@@ -1,7 +1,7 @@
 """params.yaml, typed. No default lives here: a missing or unknown key stops the run with the key's name."""
 
 import difflib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
@@ -258,9 +258,24 @@ def checked(values: dict[str, Any], path: Path) -> Params:
             raise UserError(f"{path}: the block '{task}:' of the task is missing; CONTRIBUTING.md shows one")
         values["options"] = blocks[task]
     params = check(Params, values, path)
+    refuse_outside(params, path)
     refuse_senseless(params.finetune, path)
     refuse_senseless_loop(params, path)
     return params
+
+
+def refuse_outside(params: Params, path: Path) -> None:
+    """Stop at names that lead out of the folder of raw data, before DVC hashes what they name.
+
+    Raises:
+        UserError: names the key and its value.
+    """
+    splits = {f"splits.{split}": names for split, names in params.splits.model_dump().items()}
+    for key, names in {"dataset": [params.dataset], **splits}.items():
+        for name in names:
+            there = PurePosixPath(name)
+            if not there.parts or there.is_absolute() or ".." in there.parts or "\0" in name:
+                raise UserError(f"{path}: {key}: {name!r} leaves the folder of raw data; name something within it")
 
 
 def refuse_senseless(finetune: Finetune, path: Path) -> None:
@@ -357,7 +372,7 @@ def read_yaml_text(text: str, path: str) -> dict[str, Any]:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark else path
         raise UserError(f"{place}: not YAML ({error.problem}); mend the line or 'git checkout {path}'") from None
-    except YAMLError as error:
+    except (YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: empty; 'git checkout {path}' brings the last one back")

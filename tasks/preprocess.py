@@ -26,6 +26,7 @@ from tasks.stage import argument_parser, run_stage, say
 from tasks.summary import Tally, line
 
 SPLITS = ("train", "validation", "test")
+LONGEST = 1_000_000  # characters of one example as JSON; more is a file that was not read as it is meant
 
 
 def main() -> None:
@@ -116,12 +117,15 @@ def preprocess(
                     item.entities = gold
                     raise item
                 example = adapter.parse(item, options, facts, tally.repairs)
+                text = example_line(example)
+                if len(text) > LONGEST:
+                    raise _too_long(item, len(text), gold)
             except Defect as defect:
                 if on_defect == "stop":
                     raise
                 tally.refuse(defect)
                 continue
-            outs[split].write(example_line(example))
+            outs[split].write(text)
             tally.add(example, adapter.items(example.target))
             duplicates.add(split, example)
     if adapter.complete is not None:
@@ -200,6 +204,11 @@ def survey(
 
 def _row(item: Item) -> Row | None:
     return item.remains if isinstance(item, Unreadable) else item
+
+
+def _too_long(row: Row, length: int, gold: int) -> Defect:
+    message = f"an example of {length:,} characters, more than the {LONGEST:,} that one may have"
+    return Defect("too long", row.place, message, "split it (a blank line, a quote or a tag that is missing?)", gold)
 
 
 def _line_of(item: Item) -> int:

@@ -88,7 +88,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; 'dvc repro' makes it") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}); 'dvc checkout --force' brings the last good one back") from None
 
 
@@ -168,9 +168,11 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             for number, line in enumerate(file, start=1):
                 try:
                     yield json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise UserError(
                         f"{path}:{number}: not JSON ({error}); 'dvc checkout --force' brings the last good one back"
                     ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 ({error}); 'dvc checkout --force' brings the last good one back") from None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; 'dvc repro' makes it") from None

@@ -62,16 +62,22 @@ def settle() -> None:
 def _cost(seconds: float) -> dict[str, Any]:
     import platform
     import resource
-    from importlib.metadata import version
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    loaded = [name for name in ("torch", "transformers", "tokenizers", "numpy", "accelerate") if name in sys.modules]
     return {
         "peak_memory_mb": round(peak / 2**20),
         "python": platform.python_version(),
         "seconds": round(seconds, 1),
-        "versions": {name: version(name) for name in loaded},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide numbers, as far as this process has loaded them."""
+    from importlib.metadata import version
+
+    loaded = [name for name in ("torch", "transformers", "tokenizers", "numpy", "accelerate") if name in sys.modules]
+    return {name: version(name) for name in loaded}
 
 
 def say(message: str) -> None:

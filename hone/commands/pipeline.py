@@ -21,6 +21,7 @@ def run(
         typer.Option(help="prefect: as a flow, seen in its server; local: without Prefect."),
     ] = "prefect",
     force: Annotated[bool, typer.Option("--force", "-f", help="Run the stages even if nothing changed.")] = False,
+    pull: Annotated[bool, typer.Option("--pull", help="Take from DVC's remote what somebody has run already.")] = False,
 ) -> None:
     """Run the pipeline; what has not changed is taken from the cache.
 
@@ -30,6 +31,7 @@ def run(
       hone run preprocess                 only up to this stage
       hone run --force finetune           train again although nothing changed
       hone run --engine local             without Prefect
+      hone run --pull                     train nothing that a colleague has trained and pushed (hone push)
     """
     with project():
         from tasks.params import load
@@ -37,7 +39,7 @@ def run(
         load(PARAMS)
         from hone.run import run as body
 
-        raise typer.Exit(body(engine=engine, stages=stages or [], force=force))
+        raise typer.Exit(body(engine=engine, stages=stages or [], force=force, pull=pull))
 
 
 @commands.command(short_help="What changed since a stage last ran.")

@@ -37,6 +37,7 @@ def _separated(path: Path, name: str, form: dict[str, Any]) -> Iterator[Item]:
         UserError: no header, or two columns of one name; a record of several lines without all cells, as an open quote
             makes it; or the file cannot be parsed.
     """
+    csv.field_size_limit(1 << 30)  # or the reader ends at a long cell in silence; how long one may be is said later
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         header = next(
             csv.reader(file, delimiter=form.get("sep", ","), quoting=form.get("quoting", csv.QUOTE_MINIMAL)), []

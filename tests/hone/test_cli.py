@@ -17,6 +17,7 @@ from tasks.params import load
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict", "export"]
 COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server", "watch"]
+COMMANDS += ["push", "publish", "load"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -47,7 +48,10 @@ def called(monkeypatch):
     import hone.gc
     import hone.importing
     import hone.ledger
+    import hone.load
     import hone.predict
+    import hone.publish
+    import hone.push
     import hone.repeat
     import hone.resolve
     import hone.run
@@ -82,6 +86,9 @@ def called(monkeypatch):
         (hone.adopt, "adopt"),
         (hone.gc, "gc"),
         (hone.watch, "watch"),
+        (hone.push, "push"),
+        (hone.publish, "publish"),
+        (hone.load, "load"),
     ):
 
         def body(_body=name, **options):
@@ -228,7 +235,7 @@ def test_options_reach_the_bodies(project, called, tmp_path):
     column = [*plain, "--column", "body"]
     shown = {"texts": [], "file": None, "as_json": False, "output": None, "options": plain}
     assert called == [
-        ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True}, project),
+        ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True, "pull": False}, project),
         ("predict", {**shown, "texts": ["Ann met Bob."], "as_json": True}, project),
         ("predict", {**shown, "file": deep / "notes.csv", "output": deep / "found.csv", "options": column}, project),
         ("predict", {**shown, "file": deep / "x.txt", "options": [*plain, "--format", "jsonl"]}, project),

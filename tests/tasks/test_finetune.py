@@ -1,6 +1,7 @@
 """The stage over a toy model: what params.yaml says reaches training, the log and the model's card."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ def test_a_budget_of_time_marks_the_model(bert_folder: Path, prepared: Path, cap
 def test_a_budget_of_steps_does_not(bert_folder: Path, prepared: Path, capsys: Any) -> None:
     card = run(bert_folder, prepared, max_steps=3)
     assert (card["rebuildable"], card["steps"]) == (True, 3)
+    assert card["data"] == content_hash(prepared)
+    assert card["versions"]["torch"] == version("torch") and "transformers" in card["versions"]
     log = capsys.readouterr().err
     assert "rebuilt" not in log
     assert ", fast path;" in log

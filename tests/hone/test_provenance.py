@@ -1,0 +1,33 @@
+"""Versions and data that a result came from, against those here."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from hone.provenance import between, differences
+from tasks.models import content_hash
+
+
+def test_a_model_from_here_has_nothing_to_say(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text("{}")
+    card = {"versions": {"numpy": version("numpy")}, "data": content_hash(tmp_path)}
+    assert differences(card, tmp_path) == []
+    assert differences({}, tmp_path) == []  # an older hone made it
+    assert between(card, card) == []
+
+
+def test_other_versions_and_other_data_are_said_with_both_values(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text("{}")
+    card = {"versions": {"numpy": "1.0", "nosuchpackage": "2.0"}, "data": "0123456789abcdef"}
+    versions, data = differences(card, tmp_path)
+    assert versions == (
+        f"the model was made with numpy 1.0, here {version('numpy')}; nosuchpackage 2.0, here none: the last digits of "
+        "its figures may differ here"
+    )
+    assert data == f"the model learned from other data: 0123456789abcdef, here {tmp_path} is {content_hash(tmp_path)}"
+    assert len(differences(card, None)) == len(differences(card, tmp_path / "nowhere")) == 1
+
+
+def test_two_models_of_other_versions(tmp_path: Path) -> None:
+    old, new = {"versions": {"torch": "2.1", "numpy": "2.0"}}, {"versions": {"torch": "2.2", "numpy": "2.0"}}
+    assert between(old, new) == ["The models were made with other versions: torch 2.1 and 2.2."]
+    assert between({}, new) == []
