@@ -16,20 +16,8 @@ from tasks.params import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict"]
-COMMANDS += [
-    "try",
-    "repeat",
-    "sweep",
-    "ablate",
-    "curve",
-    "ledger",
-    "adopt",
-    "gc",
-    "schedule",
-    "server",
-    "watch",
-    "serve",
-]
+COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc"]
+COMMANDS += ["schedule", "server", "watch", "serve"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
