@@ -84,8 +84,8 @@ def create_app(options: Options, live: Live, keys: Keys) -> ASGIApp:
 
     # FastAPI's own pages fetch their scripts from elsewhere, hence none.
     app = FastAPI(title="hone", lifespan=lifespan, docs_url=None, redoc_url=None, description=__doc__)
-    locks = [HTTPBearer(auto_error=False), APIKeyHeader(name="X-API-Key", auto_error=False)] if keys else []
-    needed = [Depends(lock) for lock in locks]
+    either = [Depends(HTTPBearer(auto_error=False)), Depends(APIKeyHeader(name="X-API-Key", auto_error=False))]
+    needed = either if keys else []
 
     @app.post(
         "/predict",

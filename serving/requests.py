@@ -64,9 +64,9 @@ def texts_of(body: bytes, options: Options) -> list[str]:
         raise Refusal(
             422, "too_many_texts", f"texts: holds {len(texts)}, a request may hold {options.max_texts}; send several"
         )
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         if len(text) > options.max_characters:
-            name = "text" if asked.texts is None else f"texts.{place}"
+            name = "text" if asked.texts is None else f"texts.{index}"
             raise Refusal(
                 422,
                 "text_too_long",
