@@ -120,6 +120,7 @@ FORBIDDEN = {
     "tasks": r"^\s*(?:from|import) (?:flows|hone|prefect|dvc)\b",
     "tasks/scoring": r"^\s*(?:from|import) (?:torch|transformers)\b",
     "hone": r"^\s*(?:from|import) (?:torch|transformers|tasks\.(?:finetune|evaluate|adapters))\b",
+    "serving": r"^\s*(?:from|import) (?:torch|transformers|flows|hone|prefect|dvc|tasks\.(?!errors|onnx_model))",
     "flows": r"^\s*(?:from|import) (?:torch|transformers|hone|tasks\.(?:finetune|evaluate|preprocess|report)\b)",
 }
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 NAMES = "run|why|focus|score|diff|resolve|predict|import|doctor|server|schedule"
 NAMES += "|try|repeat|sweep|ablate|curve|ledger|adopt|gc|watch"
-NAMES += "|push|publish|load"
+NAMES += "|export|serve|push|publish|load"
 COMMANDS = sorted(set(re.findall(rf"\bhone ({NAMES})\b", TEXT)))
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z-]+)", TEXT)))
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -104,3 +104,65 @@ def watch(
                 as_json=as_json,
             )
         )
+
+
+@commands.command(short_help="The exported model behind HTTP.")
+def serve(
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of an exported model; none means data/export.", resolve_path=True)
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 is reached from other machines.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    threads: Annotated[int, typer.Option(min=0, help="Of the model; 0 means one per core.")] = 0,
+    max_batch: Annotated[int, typer.Option(min=1, help="Texts that the model answers at once; 1: no batches.")] = 32,
+    max_wait_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that a batch waits for more texts.")] = 2.0,
+    queue: Annotated[int, typer.Option(min=1, help="Texts that may wait; beyond it requests get 503.")] = 512,
+    max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request; longer ones get 413.")] = 1_000_000,
+    max_texts: Annotated[int, typer.Option(min=1, help="Texts of a request; more get 422.")] = 64,
+    max_characters: Annotated[int, typer.Option(min=1, help="Characters of a text; more get 422.")] = 10_000,
+    keys_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="API keys, one a line, readable by you alone; HONE_API_KEYS also holds some.", resolve_path=True
+        ),
+    ] = None,
+    rate: Annotated[int, typer.Option(min=0, help="Requests a minute per key or address, then 429; 0: any.")] = 0,
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks for a new model; SIGHUP: now.")] = 2.0,
+    grace: Annotated[int, typer.Option(min=1, help="Seconds a shutdown gives to requests under way.")] = 30,
+    log_requests: Annotated[bool, typer.Option("--log-requests", help="A line per request, without text.")] = False,
+    log_text: Annotated[bool, typer.Option("--log-text", help="Every text with its answer.")] = False,
+) -> None:
+    """Serve the exported model: /predict, /health, /ready, /metrics, /openapi.json, and a page to try it at /.
+
+    \b
+    Examples:
+      hone serve                                        at http://127.0.0.1:8000
+      hone serve --port 0 --max-batch 64 --max-wait-ms 5
+      hone serve --host 0.0.0.0 --keys-file keys.txt --rate 600
+      hone serve --model ../other/data/export
+    """
+    with project():
+        from hone.serve import serve as body
+        from serving.options import Options
+
+        given = Options(
+            model=model or Path("data/export"),
+            host=host,
+            port=port,
+            threads=threads,
+            max_batch=max_batch,
+            max_wait_ms=max_wait_ms,
+            queue=queue,
+            max_body=max_body,
+            max_texts=max_texts,
+            max_characters=max_characters,
+            keys_file=keys_file,
+            rate=rate,
+            poll_seconds=poll,
+            grace_seconds=grace,
+            log_requests=log_requests,
+            log_text=log_text,
+        )
+        raise typer.Exit(body(options=given))

@@ -17,7 +17,7 @@ from tasks.params import load
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict", "export"]
 COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server", "watch"]
-COMMANDS += ["push", "publish", "load"]
+COMMANDS += ["push", "publish", "load", "serve"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
@@ -57,6 +57,7 @@ def called(monkeypatch):
     import hone.run
     import hone.schedule
     import hone.score
+    import hone.serve
     import hone.server
     import hone.sweep
     import hone.try_
@@ -76,6 +77,7 @@ def called(monkeypatch):
         (hone.importing, "import_dataset"),
         (hone.doctor, "doctor"),
         (hone.schedule, "schedule"),
+        (hone.serve, "serve"),
         (hone.server, "server"),
         (hone.try_, "try_"),
         (hone.repeat, "repeat"),

@@ -1,6 +1,7 @@
 """A small finished run: files as preprocess, finetune and evaluate write them."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tasks.reporting.gather import Report, gather
 
 ROOT = Path(__file__).parents[3]
 RUN = Path(__file__).parent / "fixtures" / "run"
+if str(ROOT) not in sys.path:  # for tests.browser
+    sys.path.insert(0, str(ROOT))
 
 
 @pytest.fixture(scope="session")
