@@ -73,8 +73,6 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "mode": "one of the candidates",
         "per_type": per_type,
         "predicted_entities": len(predictions),
-        "recall_at_1_precision": scores["recall_at_1"],
-        "recall_at_1_recall": scores["recall_at_1"],
         "scheme": "selection",
         "sentences": len(predictions),
     }
