@@ -95,13 +95,13 @@ def with_head(model: Any, head: str, features: str, classes: Sequence[str], rows
     encoder = model.base_model
     if features == "frozen":
         encoder.requires_grad_(False)
-    width = model.config.hidden_size
     if not classes:
-        same = torch.nn.Linear(width, width, bias=False)
+        same = torch.nn.Linear(model.config.hidden_size, model.config.hidden_size, bias=False)
         torch.nn.init.eye_(same.weight)
         return Tagger(encoder, same, features)
     if head == "linear" and features != "mean_last_4" and rows == 1:
         return model
+    width = model.config.hidden_size
     layer: torch.nn.Module = torch.nn.Linear(rows * width if head == "linear" else width, len(classes))
     if head == "mlp":
         layer = torch.nn.Sequential(torch.nn.Linear(rows * width, width), torch.nn.GELU(), layer)
