@@ -71,8 +71,8 @@ def _shown(line: dict[str, Any], colours: dict[str, str]) -> str:
     if "entities" in answer:
         return mark(text, answer["entities"], colours)
     labels = [answer] if "label" in answer else answer.get("labels", [])
-    if "answers" in answer:
-        labels = [{"label": one["text"], "confidence": one["confidence"]} for one in answer["answers"]]
+    if texts := answer.get("answers", answer.get("candidates")):
+        labels = [{"label": one["text"], "confidence": one["confidence"]} for one in texts]
     names = [paint(f"[{one['label']} {one['confidence']:.2f}]", "cyan", sys.stdout) for one in labels]
     return " ".join([text, *names]) if names else f"{text} [-]"
 

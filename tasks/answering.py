@@ -27,8 +27,9 @@ def answers(
     Returns:
         For each text ``text`` and, by what the task answers,
         ``entities``: list of ``start``, ``end``, ``type``, ``text``, ``confidence``, as characters of the text;
-        ``label`` and ``confidence``; ``labels``: list of those two, where there may be several; or ``answers``: list of
-        ``start``, ``end``, ``text``, ``confidence``, as characters of the context that was asked.
+        ``label`` and ``confidence``; ``labels``: list of those two, where there may be several; ``answers``: list of
+        ``start``, ``end``, ``text``, ``confidence``, as characters of the context that was asked; or ``candidates``:
+        list of ``rank``, ``text``, ``confidence``, the best first.
 
     Raises:
         UserError: a task needs more than a text and the line does not give it.
@@ -93,6 +94,11 @@ def _add(
         )
     elif isinstance(prediction.predicted, str):
         answer |= {"label": prediction.predicted, "confidence": confidence[0]}
+    elif "candidates" in example.inputs:
+        answer["candidates"] = [
+            {"rank": item["rank"], "text": item["text"], "confidence": value}
+            for item, value in zip(found, confidence, strict=True)
+        ]
     elif all(isinstance(one, str) for one in prediction.predicted) and "context" not in example.inputs:
         answer["labels"] = [
             {"label": item["label"], "confidence": value} for item, value in zip(found, confidence, strict=True)

@@ -60,6 +60,10 @@ def export(
         records.write_json(out / CARD, {"offered": "torch", "task": settings.task})
         say(f"{settings.task} writes text step by step, which stays with torch; nothing to export")
         return {}
+    if adapter.objective(options).startswith("ranking"):
+        records.write_json(out / CARD, {"offered": "torch", "task": settings.task})
+        say(f"{settings.task} compares vectors of several texts, which stays with torch; nothing to export")
+        return {}
     from tasks.onnx_graph import graph, quantized, write_graph
 
     predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
