@@ -154,7 +154,7 @@ class _Exchange:
         for legacy, hashes in _by_store(_objects(stages)).items():
             ours, theirs = self._stores(legacy)
             whole = {one for one in self._with_members(hashes, ours) if ours.exists(one.value)}
-            there = set(theirs.oids_exist([one.value for one in whole]))
+            there = _present(theirs, whole)
             for value in sorted(there):
                 if _size(theirs, value) != _size(ours, value):
                     theirs.fs.remove(theirs.oid_to_path(value))
@@ -187,7 +187,7 @@ class _Exchange:
             for members in (False, True):  # folders name their files, so they come first
                 wanted = self._with_members(some, ours) if members else some
                 absent = {one for one in wanted if not ours.exists(one.value)}
-                there = set(theirs.oids_exist([one.value for one in absent])) if absent else set()
+                there = _present(theirs, absent)
                 new = {one for one in absent if one.value in there}
                 if new:
                     transfer(theirs, ours, new, shallow=True)
@@ -225,6 +225,14 @@ def _by_store(hashes: set[Any]) -> dict[bool, set[Any]]:
     """Hashes of DVC 2 (True) and of DVC 3, which are kept apart."""
     parts = {legacy: {one for one in hashes if (one.name == "md5-dos2unix") is legacy} for legacy in (False, True)}
     return {legacy: some for legacy, some in parts.items() if some}
+
+
+def _present(store: Any, hashes: set[Any]) -> set[str]:
+    """Those that a remote has, whole or cut: of a folder DVC would count the whole ones and take the others away."""
+    values = [one.value for one in hashes]
+    if store.fs.protocol == "local":
+        return {value for value in values if store.exists(value)}
+    return set(store.oids_exist(values)) if values else set()
 
 
 def _whole(store: Any, value: str) -> bool:

@@ -1,6 +1,7 @@
 """Bad input of every kind: a refusal with value, place and remedy; nothing of it is run."""
 
 import ast
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -92,12 +93,15 @@ def test_a_task_is_a_file_of_the_adapters_and_no_path() -> None:
         ("text_classification", "a.jsonl", b'{"text": {"a": [1]}, "label": "x"}\n', r"a\.jsonl:1: .*text"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # datasets leaves a CSV open
 def test_raw_files_that_cannot_be_read_are_refused_with_file_and_line(
     task: str, name: str, content: bytes, said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=said) as error:
         run(tmp_path, task, content, name)
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
+    del error
+    gc.collect()
 
 
 @pytest.mark.parametrize(
@@ -109,10 +113,13 @@ def test_raw_files_that_cannot_be_read_are_refused_with_file_and_line(
         ("token_classification", "a.jsonl", json.dumps({"tokens": ["x" * 10_000_000], "tags": ["O"]}).encode()),
     ],
 )
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # datasets leaves a CSV open
 def test_ten_megabytes_in_a_row_are_refused(task: str, name: str, content: bytes, tmp_path: Path) -> None:
     with pytest.raises(Defect, match=r"a\.\w+:\d+: an example of [\d,]+ characters, more than the 1,000,000") as error:
         run(tmp_path, task, content, name)
     assert error.value.kind == "too long" and len(str(error.value)) < 400
+    del error
+    gc.collect()
 
 
 def test_nested_json_of_the_project_is_one_line(tmp_path: Path) -> None:

@@ -110,7 +110,11 @@ def test_what_a_cut_upload_left_is_seen_and_replaced(cut: str, pair: tuple[Clone
     else:
         assert (moved["entries"], moved["damaged"]) == (0, [path.parent.name + path.name])
         assert f"files/md5/{path.parent.name}/{path.name}" not in bob.stored("files")
-    assert ("1 objects of the remote were cut" in ann.hone("push")) is not cut.startswith("entry")
+    if not cut.startswith("entry"):
+        path.write_text(whole[:end])  # of a folder DVC takes such a file away when it looks at it
+        assert "1 objects of the remote were cut and are replaced" in ann.hone("push")
+    else:
+        ann.hone("push")
     assert path.read_text() == whole
 
 
