@@ -135,7 +135,9 @@ def finetune(
             f"processes: {options.processes} leave {at_once} {adapter.wording.example} in memory at once, but task: "
             f"{settings.task} learns from the others beside it; leave {objective.least} at least, more are better"
         )
-    model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)
+    model = loaded  # whole, or with the head of the task
+    if not objective.whole_model:
+        model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)
     set_dropout(model.config, model, options.dropout, options.attention_dropout)
     limit = model_limit(model.config)
     if options.max_length > limit:

@@ -38,7 +38,7 @@ class Writer:
             num_beams=own.beams,
             length_penalty=own.length_penalty if own.beams > 1 else 1.0,
             no_repeat_ngram_size=own.no_repeat_ngram,
-            early_stopping=own.beams > 1,
+            early_stopping=False,  # true ends at the first few finished texts, were a better one still on its way
             do_sample=False,
             temperature=None,
             top_k=None,

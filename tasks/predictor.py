@@ -43,9 +43,10 @@ class Predictor:
         self.options = params.check(adapter.options, card["options"], file, prefix="options.")
         model: Any = compute.prepare(adapter.model(str(folder), load, self.classes), machine)
         self.objective = objectives.make(adapter.objective(self.options), len(self.classes))
-        rows = self.objective.rows_per_output
         self.writer = writer_of(self.options, self.tokenizer, model)
-        model = load_head(model, folder, card["head"], card["features"], self.classes, rows)
+        if not self.objective.whole_model:
+            rows = self.objective.rows_per_output
+            model = load_head(model, folder, card["head"], card["features"], self.classes, rows)
         self.model = model.to(machine.device)
         self.head = adapter.head(self.model)
         settle()
