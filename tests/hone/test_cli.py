@@ -17,7 +17,7 @@ from tasks.params import load
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict", "export"]
 COMMANDS += ["try", "repeat", "sweep", "ablate", "curve", "ledger", "adopt", "gc", "schedule", "server", "watch"]
-COMMANDS += ["push", "publish", "load", "serve"]
+COMMANDS += ["serve", "push", "publish", "load"]
 
 
 def hone(*arguments: str, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess[str]:
