@@ -23,7 +23,7 @@ class Graph(torch.nn.Module):
     def __init__(self, predictor: Predictor) -> None:
         super().__init__()
         self.model = predictor.model
-        self.head = predictor.head
+        self.head: Any = predictor.head  # there is one: export leaves models without head to torch
         self.features = getattr(predictor.model, "features", "last")
         self.answer = (lambda outputs: outputs) if chain_of(predictor.model) else predictor.objective.answer
 

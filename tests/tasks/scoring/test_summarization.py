@@ -51,9 +51,9 @@ def test_the_first_sentence_and_the_best_place_of_train_are_baselines() -> None:
     texts = ["Rules are hard.\nYes.\nWe learn rules.", "Graphs are hard. We learn rules."]
     examples = [Example(f"a:{number}", None, {"text": text}, ["We learn rules."]) for number, text in enumerate(texts)]
     found = summarization.baselines(examples, examples)
-    assert found["baseline_lead"] == pytest.approx(1 / 6, abs=1e-6)
+    assert HEADLINE.of(found["lead"]) == pytest.approx(1 / 6)
     assert summarization.best_place(examples) == 2  # the last one, of the shorter text too
-    assert found["baseline_place"] == 1.0
+    assert HEADLINE.of(found["place"]) == 1.0
     assert [one.predicted for one in summarization.at_place(examples, 9)] == [["We learn rules."]] * 2
     assert [one.predicted[0] for one in summarization.at_place(examples, -3)] == ["Rules are hard.", "Graphs are hard."]
     assert sentences("One. Two! Three") == ["One.", "Two!", "Three"]

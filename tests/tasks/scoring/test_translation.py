@@ -140,4 +140,4 @@ def test_slices_see_names_numbers_repetition_and_copies() -> None:
 def test_copying_the_source_is_the_baseline() -> None:
     examples = [Example("a:1", None, {"text": "one two three four five"}, ["one two three four six"])]
     expected = BLEU().corpus_score(["one two three four five"], [["one two three four six"]]).score / 100
-    assert translation.baselines([], examples)["baseline_copy"] == pytest.approx(expected, abs=1e-6)
+    assert HEADLINE.of(translation.baselines([], examples)["copy"]) == pytest.approx(expected)
