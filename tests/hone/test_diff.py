@@ -65,8 +65,8 @@ def test_a_workspace_whose_results_are_stale_says_so(branches):
 
 def test_seeds_on_both_sides_are_used_together(branches):
     for number in (3, 4):
-        branches.branch(f"main-{number}", "seed: 1 ", f"seed: {number} ")
-        branches.branch(f"better-{number}", "seed: 1 ", f"seed: {number} ", base="better")
+        branches.branch(f"main-{number}", "\nseed: 1 ", f"\nseed: {number} ")
+        branches.branch(f"better-{number}", "\nseed: 1 ", f"\nseed: {number} ", base="better")
     found = answer(branches, "main,main-3,main-4", "better,better-3,better-4")
     assert found["headline"]["seeds"] == [3, 3] and found["headline"]["verdict"] == "better"
     assert not any("One model" in note for note in found["notes"])

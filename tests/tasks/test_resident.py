@@ -12,6 +12,7 @@ from tasks.adapters.token_classification import model as token_classifier
 from tasks.batches import collate
 from tasks.compute import Machine
 from tasks.encoding import IGNORED
+from tasks.objectives import CLASSES
 from tasks.resident import ResidentWindows
 
 CPU = torch.device("cpu")
@@ -76,9 +77,9 @@ def test_only_a_gpu_keeps_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(training, "ResidentWindows", Kept)
     machine = Machine(CPU, bf16=False, description="cpu")
-    training._batches_on(machine, windows(3), 0)([0, 2])
+    training._batches_on(machine, windows(3), 0, CLASSES)([0, 2])
     assert made == []
-    training._batches_on(replace(machine, device=torch.device("cuda")), windows(3), 0)
+    training._batches_on(replace(machine, device=torch.device("cuda")), windows(3), 0, CLASSES)
     assert made == ["cuda"]
 
 

@@ -128,10 +128,10 @@ def test_lessons_count_seeds_together(history: Any) -> None:
     calm, hot = (history.params("warmup_ratio: 0.1", f"warmup_ratio: {value}") for value in ("0.3", "0.0"))
     for seed in (2, 3):
         history.trial(
-            f"base-{seed}", 0.6, kind="repeat", files={"params": history.params("seed: 1 ", f"seed: {seed} ")}
+            f"base-{seed}", 0.6, kind="repeat", files={"params": history.params("\nseed: 1 ", f"\nseed: {seed} ")}
         )
-        history.trial(f"calm-{seed}", 0.95, files={"params": calm.replace("seed: 1 ", f"seed: {seed} ")})
-        history.trial(f"hot-{seed}", 0.3, files={"params": hot.replace("seed: 1 ", f"seed: {seed} ")})
+        history.trial(f"calm-{seed}", 0.95, files={"params": calm.replace("\nseed: 1 ", f"\nseed: {seed} ")})
+        history.trial(f"hot-{seed}", 0.3, files={"params": hot.replace("\nseed: 1 ", f"\nseed: {seed} ")})
     history.trial("close", 0.62, reason="who knows", files={"params": history.params("dropout: 0.1 ", "dropout: 0.2 ")})
     wild = history.params("dropout: 0.1 ", "dropout: 0.2 ")
     for old, new in (

@@ -17,6 +17,8 @@ def test_every_format_has_its_reader() -> None:
         "folder",
         "semeval",
         "squad",
+        "sgd",
+        "aligned",
     }  # or by what a task means by an ending, or by a key
     assert set(sources.ENDINGS.values()) | by_setting == set(sources.READERS)
 
