@@ -217,6 +217,9 @@ def test_of_two_runs_at_once_one_waits_or_says_for_whom(one: str, other: str, pr
     assert project.results() == reference.results()
 
 
+@pytest.mark.skipif(
+    hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) < 2, reason="two processes want two cores"
+)
 def test_several_processes_go_on_where_the_first_was_killed(project: Any, until: Any) -> None:
     project.set("processes", "2")
     project.reset("finetune")

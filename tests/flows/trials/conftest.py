@@ -193,11 +193,11 @@ class Project:
     def user_state(self) -> dict[str, str]:
         """All that is the user's: files, index, HEAD, stash, branches, worktrees."""
         index = hashlib.md5((self.folder / ".git/index").read_bytes()).hexdigest()
-        files = {
-            path.relative_to(self.folder).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and ".git" not in path.parts and ".dvc" not in path.parts
-        }
+        files = {}
+        for folder, inner, names in os.walk(self.folder):
+            inner[:] = [name for name in inner if name not in (".git", ".dvc")]  # where trials are tidied up meanwhile
+            for path in (Path(folder) / name for name in names):
+                files[path.relative_to(self.folder).as_posix()] = hashlib.md5(path.read_bytes()).hexdigest()
         refs = self.git("for-each-ref", "refs/heads", "refs/tags", "refs/stash", "refs/exps/exec", "refs/exps/stash")
         status = self.git("--no-optional-locks", "status", "--porcelain")
         return {**files, "index": index, "refs": refs, "HEAD": self.git("rev-parse", "HEAD"), "status": status}
