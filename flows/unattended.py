@@ -64,7 +64,7 @@ def settings_here() -> Schedule:
     """
     block = read_yaml(PARAMS).get("schedule")
     if not isinstance(block, dict):
-        raise UserError(f"{PARAMS}: the block 'schedule:' is missing; the README's params.yaml has one")
+        raise UserError(f"{PARAMS}: the block 'schedule:' is missing; the params.yaml that hone ships has one")
     return check(Schedule, block, PARAMS)
 
 

@@ -21,6 +21,7 @@ from tasks.scoring.calibration import scaled
 from tasks.scoring.drift import Finding, Sample, drift, words
 
 DATA = Path("data")
+YEAR_10000 = 253_402_300_800  # in seconds since 1970; later than any time that can be written
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Watched:
 
 
 def watched(settings: Params, files: Iterable[Path], data: Path = DATA) -> Watched:
-    """Compare the answers in ``files`` (JSON lines, as `hone predict` and the server write them) with validation.
+    """Compare the answers in ``files`` with validation: JSON lines, as `hone predict --output` writes them.
 
     A row has ``entities``, ``labels`` or ``found`` (lists with type or label, and confidence), or ``label`` and
     ``confidence``; ``text`` where it may be kept; ``time`` in ISO 8601 or seconds since 1970.
@@ -69,6 +70,9 @@ def watched(settings: Params, files: Iterable[Path], data: Path = DATA) -> Watch
     Raises:
         UserError: a file that is not that, no rows, or a project without a finished run.
     """
+    adapter = adapters.find(settings.task)
+    if adapter.wording.written or adapter.complete is not None:
+        raise UserError(f"task: {settings.task}: its answers are texts, not labels; 'hone watch' cannot compare them")
     block = settings.watch
     vocabulary = _vocabulary(settings.task, data)
     reference = _reference(settings.task, data, vocabulary)
@@ -76,6 +80,8 @@ def watched(settings: Params, files: Iterable[Path], data: Path = DATA) -> Watch
     samples: dict[int | None, Sample] = {}
     for file in files:
         for number, row in enumerate(read_lines(file), start=1):
+            if not isinstance(row, dict):
+                raise UserError(f"{file}:{number}: JSON, but no object; each line has to be one")
             labels, confidence = answers(row, f"{file}:{number}")
             time = moment(row.get("time"), f"{file}:{number}")
             place = None if time is None else math.floor(time / seconds)
@@ -151,6 +157,8 @@ def moment(value: Any, where: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if not 0 <= value < YEAR_10000:
+            raise UserError(f"{where}: time {value!r} is not in seconds since 1970; are these milliseconds?")
         return float(value)
     try:
         read = datetime.fromisoformat(str(value))

@@ -25,6 +25,8 @@ def load(what: str, out: Path | None, force: bool) -> int:
     folder = out or Path("published") / tag
     if folder.exists() and not force:
         raise UserError(f"{folder}: is there already; --force replaces it, --out names another")
+    if folder.exists() and not (folder / "hone.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: holds no model of hone, so --force does not replace it; --out names another")
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     try:

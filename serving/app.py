@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,11 @@ from tasks.errors import UserError
 logger = logging.getLogger("hone.serving")
 HERE = Path(__file__).parent
 GONE = 499  # as nginx counts it: the client left before its answer was there
+
+
+def _logged(result: dict[str, Any]) -> str:
+    """An answer as `hone watch` reads it."""
+    return json.dumps({"time": round(time.time(), 3), **result}, ensure_ascii=False)
 
 
 class Predicted(BaseModel):
@@ -105,7 +111,7 @@ def create_app(options: Options, live: Live, keys: Keys) -> ASGIApp:
             return Response(status_code=GONE)
         if options.log_text:
             for result in answered.answers:
-                logger.info("answer %s %s", answered.version, json.dumps(result, ensure_ascii=False))
+                logger.info("answer %s %s", answered.version, _logged(result))
         body = {"model_version": answered.version, "task": answered.task, "results": answered.answers}
         return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,9 +45,10 @@ def serve_from(folder: Path, load: Load) -> Served:
     """
     before = signature(folder)
     if CARD not in {name for name, *_ in before}:
-        raise UserError(f"{folder / CARD}: no such file; 'hone run export' makes it")
+        raise UserError(f"{folder / CARD}: no such file; 'hone export' makes it")
     model = load(folder)
-    model.answers(["Is this thing on?"])
+    with suppress(UserError):  # a task that wants more than a plain text has answered: it refuses this one
+        model.answers(["Is this thing on?"])
     version = _version(folder)
     if signature(folder) != before:
         raise UserError(f"{folder}: changed while it was read; it is tried again once it rests")

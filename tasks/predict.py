@@ -18,6 +18,7 @@ from tasks.records import read_json
 from tasks.stage import argument_parser, say
 from tasks.text_files import FORMATS, Record, Source, format_of, read, size
 
+TORCH = "this task is answered by torch"
 RECORDS, CHARACTERS = 512, 200_000  # that are in memory together, whichever comes first
 
 Answer = Callable[[list[Any]], list[dict[str, Any]]]
@@ -89,7 +90,7 @@ def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> 
     present = (model / "hone.json").is_file()
     why = "" if wanted == "torch" else _stale(model if present else None, exported)
     if wanted == "onnx" and why:
-        raise UserError(f"{why}; 'hone export' makes it")
+        raise UserError(why if why.endswith(TORCH) else f"{why}; 'hone export' makes it")
     if wanted != "torch" and not why:
         from tasks.onnx_model import load, many_text_answers
 
@@ -105,7 +106,8 @@ def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> 
 
     machine = compute.set_up(settings.compute, settings.seed)
     predictor = Predictor(model, adapters.find(settings.task), machine, settings.evaluate.batch_size)
-    say("torch" + (f" ({why}; 'hone export' makes it, which is faster)" if why else ""))
+    hint = "" if why.endswith(TORCH) else "; 'hone export' makes it, which is faster"
+    say("torch" + (f" ({why}{hint})" if why else ""))
 
     def answer(texts: list[Any]) -> list[dict[str, Any]]:
         return answers(texts, predictor.adapter, predictor.predict, temperature)
@@ -131,7 +133,7 @@ def _stale(model: Path | None, exported: Path) -> str:
         return f"{exported}: no exported model"
     card = read_json(exported / "export.json")
     if card.get("offered") == "torch":
-        return f"{exported}: this task is answered by torch"
+        return f"{exported}: {TORCH}"
     if model is not None and card.get("model") != content_hash(model):
         return f"{exported}: of another model than {model}"
     return ""

@@ -92,7 +92,8 @@ class PredictionFile:
             return [_dump(answer) + "\n" for answer in answers]
         text = io.StringIO()
         tabs = self.format == "tsv"
-        writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n")
+        as_read: dict[str, Any] = {"quoting": csv.QUOTE_NONE, "quotechar": None} if tabs else {}
+        writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n", **as_read)
         if self.count == 0:
             writer.writerow([*records[0].fields, PREDICTED])
         for record, answer in zip(records, answers, strict=True):

@@ -79,7 +79,7 @@ def watch(
 ) -> None:
     """Compare what was predicted over time with validation: labels, confidence, unknown words, length, surges.
 
-    Every FILE holds JSON lines as 'hone predict' and the server write them, with "time" where known.
+    Every FILE holds JSON lines as 'hone predict --output' writes them, with "time" where known.
 
     \b
     Examples:

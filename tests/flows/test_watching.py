@@ -112,6 +112,17 @@ def test_every_form_of_answer_is_read() -> None:
     assert answers({"answers": [{"text": "Oslo", "confidence": 0.9}]}, "x:1") == (["answer"], [0.9])
     assert moment("2026-01-01T01:00:00+01:00", "x:1") == moment("2026-01-01T00:00:00", "x:1") == 1767225600.0
     assert moment(None, "x:1") is None
+    with pytest.raises(UserError, match=r"x:1: time 1732492800000 .* are these milliseconds"):
+        moment(1732492800000, "x:1")
+
+
+def test_what_is_no_object_and_tasks_without_labels_are_refused(data: Path, settings: Params, tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text("5\n")
+    with pytest.raises(UserError, match=r"a\.jsonl:1: JSON, but no object"):
+        watched(settings, [file], data)
+    with pytest.raises(UserError, match="task: translation: its answers are texts"):
+        watched(settings.model_copy(update={"task": "translation"}), [file], data)
 
 
 FLOW = """

@@ -112,6 +112,15 @@ def test_what_is_not_committed_or_not_run_is_not_published(registry: Branches) -
     assert registry.must("git", "tag") == ""
 
 
+def test_a_folder_that_holds_no_model_is_never_replaced(registry: Branches, tmp_path) -> None:
+    assert registry.hone("publish").returncode == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letters.txt").write_text("dear all")
+    done = registry.hone("load", "model", "--out", str(tmp_path / "mine"), "--force")
+    assert done.returncode == 1 and "holds no model of hone" in done.stderr
+    assert (tmp_path / "mine/letters.txt").read_text() == "dear all"
+
+
 def test_a_damaged_file_or_one_that_runs_is_not_loaded(registry: Branches) -> None:
     assert registry.hone("publish").returncode == 0
     weights = (registry.folder / "data/model/model.safetensors").read_bytes()

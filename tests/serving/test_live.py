@@ -51,6 +51,14 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(folder):
         serve_from(folder, slow)
 
 
+def test_a_task_that_wants_more_than_a_text_is_served(folder):
+    class Asking(Toy):
+        def answers(self, texts):
+            raise UserError("a question needs a text to look in")
+
+    assert serve_from(folder, lambda _: Asking("first")).model.name == "first"
+
+
 def watch(live, steps):
     """Look at the folder as often as there are steps, each run before its look; the versions in use after each."""
 

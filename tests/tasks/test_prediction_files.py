@@ -10,7 +10,7 @@ import pytest
 
 from tasks import predict
 from tasks.errors import UserError
-from tasks.text_files import Source, format_of
+from tasks.text_files import Source, format_of, read
 
 IDENTITY = {"model": "abc"}
 
@@ -110,6 +110,9 @@ def test_what_is_written(source: Source) -> None:
     else:
         header, first = islice(target.read_text().splitlines(), 2)
         assert header.endswith("predicted") and "confidence" in first
+        with target.open("rb") as stream:  # hone reads what it wrote
+            again = list(read(Source(target, source.format, "", 1000), stream))
+        assert json.loads(again[9].fields["predicted"])["label"] == str(len(again[9].fields["text"]))
     with pytest.raises(UserError, match="is there already"):
         predict.predict(source, target, answer, IDENTITY)
 

@@ -99,3 +99,11 @@ def test_formats_by_ending() -> None:
     assert format_of(Path("a.log"), "text") == "text"
     with pytest.raises(UserError, match=r"a\.log: its ending says no format; name one with --format"):
         format_of(Path("a.log"), "")
+
+
+def test_a_dialogue_is_asked_with_its_candidates(tmp_path: Path) -> None:
+    row = {"history": [{"role": "user", "text": "hi"}], "candidates": ["hello", "no"], "service": "x"}
+    file = tmp_path / "in"
+    file.write_text(json.dumps(row) + "\n")
+    (record,) = records(file, "jsonl")
+    assert json.loads(record.text) == {"history": row["history"], "candidates": row["candidates"]}
