@@ -89,7 +89,8 @@ def _front_matter(
     base = _base_model(settings.finetune.model)
     if base:
         facts["base_model"] = base
-    facts["metrics"] = ["f1", "precision", "recall"]
+    parts_known = report.scores["test"].strict.precision is not None
+    facts["metrics"] = ["f1", "precision", "recall"] if parts_known else [report.wording.figure.lower()]
     facts["model-index"] = [
         {
             "name": report.dataset,
@@ -199,8 +200,8 @@ def _bias(report: Report) -> str:
     if len(types) > 1:
         (worst, low), (best, high) = types[0], types[-1]
         lines.append(
-            f"On test F1 goes from {score(low.figures.f1)} for {code(worst)} ({low.support} gold) to "
-            f"{score(high.figures.f1)} for {code(best)} ({high.support} gold)."
+            f"On test {report.wording.figure} goes from {score(low.figures.f1)} for {code(worst)} ({low.support} gold) "
+            f"to {score(high.figures.f1)} for {code(best)} ({high.support} gold)."
         )
     slices = [entry for own in report.focus.slices.values() for entry in own if entry.gold >= LEAST_GOLD]
     known = sorted((entry.figure, entry.dimension, entry.name) for entry in slices if entry.figure is not None)
@@ -257,4 +258,4 @@ def _evaluation(report: Report) -> list[str]:
     rule = f"{counted} {plain(report.wording.rule)} In brackets the {plain(own.how)}."
     names = ("split", report.wording.figure, *(("precision", "recall") if parts_known else ()), "gold")
     parts = [rule, table(names, splits)]
-    return parts + ([table(("type, on test", "F1", "gold"), rows)] if rows else [])
+    return parts + ([table(("type, on test", report.wording.figure, "gold"), rows)] if rows else [])
