@@ -25,7 +25,9 @@ from flows.trials.place import active
 from flows.trials.worktree import Occupied, alone_with, make, mark_of, share_cache
 from flows.upstream import Upstream, is_known, look, new_data, publish, remember, tree_of
 from tasks.errors import UserError
-from tasks.params import Schedule, check, read_yaml, read_yaml_text
+from tasks.params import Schedule
+from tasks.params_file import check
+from tasks.yaml_files import read_yaml, read_yaml_text
 
 PLACE = Path(".dvc/tmp/hone/scheduled")  # the worktree of the run at work, and the lock
 PREPARED = "data/prepared"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, compute, params, records, untrained
+from tasks import adapters, compute, params, params_file, records, untrained
 from tasks.errors import UserError
 from tasks.models import content_hash
 from tasks.predictor import Predictor
@@ -29,7 +29,7 @@ def main() -> None:
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
-        return evaluate(params.load(Path("params.yaml")), paths.prepared, paths.model, paths.out)
+        return evaluate(params_file.load(Path("params.yaml")), paths.prepared, paths.model, paths.out)
 
     run_stage("evaluate", work, paths.cost)
 

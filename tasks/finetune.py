@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tasks import adapters, compute, models, objectives, params, processes, records, training
+from tasks import adapters, compute, models, objectives, params, params_file, processes, records, training
 from tasks.checkpoints import Checkpoints
 from tasks.class_weights import class_weights
 from tasks.depths import check_depths
@@ -40,7 +40,7 @@ def main() -> None:
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
-        settings = params.load(Path("params.yaml"))
+        settings = params_file.load(Path("params.yaml"))
         machine = compute.set_up(settings.compute, settings.seed)
         processes.check(settings, machine)
         count = settings.finetune.processes
@@ -53,7 +53,7 @@ def main() -> None:
 
     if processes.rank() > 0:  # a child of the stage's process, which has its locks
         watch_starters()
-        settings = params.load(Path("params.yaml"))
+        settings = params_file.load(Path("params.yaml"))
         device = compute.set_up(settings.compute, settings.seed).device
         with processes.together(settings.finetune.processes, device):
             finetune(settings, paths.prepared, paths.model, paths.history, None)
@@ -96,7 +96,7 @@ def finetune(
         shutil.rmtree(model_folder, ignore_errors=True)
 
     labels = records.read_json(prepared / "labels.json")
-    own = params.check(adapter.options, settings.options, Path("params.yaml"), prefix=f"{settings.task}.")
+    own = params_file.check(adapter.options, settings.options, Path("params.yaml"), prefix=f"{settings.task}.")
     whole = list(records.read_examples(prepared / "train.jsonl"))
     chosen = share_of_train(whole, options.train_share, settings.seed)
     if options.train_share < 1:

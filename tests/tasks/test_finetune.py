@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks import params, records
+from tasks import params, params_file, records
 from tasks.errors import UserError
 from tasks.finetune import finetune
 from tasks.models import content_hash
@@ -31,7 +31,7 @@ def prepared(tmp_path: Path) -> Path:
 
 def run(bert_folder: Path, prepared: Path, **changes: Any) -> dict[str, Any]:
     """Run the stage with some values of the block finetune changed; the model's card."""
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["finetune"] |= {"model": str(bert_folder), "revision": content_hash(bert_folder), "max_length": 48}
     values["finetune"] |= {"epochs": 2, "batch_size": 4, "window_overlap": 4} | changes
     values["compute"] |= {"device": "cpu", "precision": "fp32", "threads": 1}

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, BertConfig, BertModel, pipeline
 
-from tasks import adapters, params, records
+from tasks import adapters, params, params_file, records
 from tasks.batches import collate
 from tasks.compute import Machine
 from tasks.encoding import encode_words
@@ -65,7 +65,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings_for(folder: Path, context: str = "none", **changes: Any) -> params.Params:
     """params.yaml with a toy model in float32 and some values of the block ``finetune`` changed."""
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["finetune"] |= {"model": str(folder), "revision": content_hash(folder), "max_length": 48, "epochs": 6}
     values["finetune"] |= {"learning_rate": 5e-3, "batch_size": 4, "dropout": 0.0, "window_overlap": 4} | changes
     values["compute"] |= {"device": "cpu", "precision": "fp32", "threads": 1}

@@ -14,8 +14,9 @@ from tasks.adapters import Adapter, Encoded, Written, find
 from tasks.encoding import END, START
 from tasks.errors import Defect
 from tasks.models import load_tokenizer
-from tasks.params import check, read_yaml, tasks_available
+from tasks.params_file import check, tasks_available
 from tasks.records import Example, Row
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = Path(__file__).parent / "fixtures"
