@@ -91,3 +91,11 @@ def test_patience_reaches_training(bert_folder: Path, prepared: Path) -> None:
 def test_what_the_model_cannot_do_is_refused_before_any_step(bert_folder: Path, prepared: Path) -> None:
     with pytest.raises(UserError, match=r"finetune\.frozen_layers: 3 is more than the 2 layers of finetune\.model"):
         run(bert_folder, prepared, frozen_layers=3)
+
+
+def test_a_combination_that_is_refused_leaves_the_last_model(bert_folder: Path, prepared: Path) -> None:
+    run(bert_folder, prepared, max_steps=1)
+    before = content_hash(prepared.parent / "model")
+    with pytest.raises(UserError, match=r"finetune\.model: scratch is for tasks that write texts"):
+        run(bert_folder, prepared, model="scratch")
+    assert content_hash(prepared.parent / "model") == before

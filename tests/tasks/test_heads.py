@@ -16,10 +16,11 @@ from transformers import AutoModel, BertConfig, BertModel, pipeline
 from tasks import adapters, params, params_file, records
 from tasks.batches import collate
 from tasks.compute import Machine
+from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine
-from tasks.finetune import finetune, set_dropout
+from tasks.finetune import finetune
 from tasks.heads import HEAD, Tagger, chain_of, hidden_states, with_head
 from tasks.models import content_hash, load_tokenizer
 from tasks.objectives import mean_cross_entropy
@@ -269,11 +270,3 @@ def test_a_model_without_its_head_is_refused(deep_folder: Path, prepared: Path, 
     records.write_json(tmp_path / "model/hone.json", card)
     with pytest.raises(UserError, match=r"hone\.json: head missing \(an older hone made it\)"):
         Predictor(tmp_path / "model", ADAPTER, CPU, 8)
-
-
-def test_a_head_that_is_none_of_the_task_is_refused_at_once(
-    deep_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(adapters, "find", lambda _: replace(ADAPTER, heads=("linear", "mlp")))
-    with pytest.raises(UserError, match=r"finetune\.head: crf does not go with task: token_classification; .*: linear"):
-        finetune(settings_for(deep_folder, head="crf"), tmp_path, tmp_path / "m", tmp_path / "h", None)
