@@ -223,7 +223,7 @@ def _published(say: Say, upstream: Upstream, tree: str, verdict: str) -> Report:
     settings = upstream.settings
     if remote := dvc_remote.push():
         say(f"results are in the DVC remote {remote}")
-    commit = publish(upstream, tree, _message(verdict))
+    commit = publish(upstream, tree, message(verdict))
     line = f"{settings.branch} is at {commit[:7]}: {subject(verdict)}"
     say(line)
     if settings.pull_request:
@@ -231,9 +231,9 @@ def _published(say: Say, upstream: Upstream, tree: str, verdict: str) -> Report:
     return Report(Ending.PUBLISHED, line, verdict)
 
 
-def _message(verdict: str) -> str:
+def message(verdict: str) -> str:
     """The verdict as Git takes it: the sentence first, no marks of Markdown, up to the figures."""
-    text = verdict.partition("\n#### Slices")[0].partition("\n#### Sentences")[0]
+    text = re.split(r"\n#### (?:Slices|[^\n]+ (?:fixed|broken): \d)", verdict, maxsplit=1)[0]
     plain = html.unescape(re.sub(r"\\(.)|^#+ |\*\*", r"\1", text, flags=re.MULTILINE))
     return plain.strip() + "\n"
 

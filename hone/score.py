@@ -9,7 +9,7 @@ import typer
 from hone import tagged_files
 from hone.score_answers import score_answers
 from hone.score_text import table, with_interval
-from tasks import params_file
+from tasks import adapters, params_file
 from tasks.errors import UserError
 from tasks.records import Prediction
 from tasks.scoring import entities, intervals
@@ -55,12 +55,14 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
         repairs += mended
         pairs = zip(right, answers, strict=True)
         systems.append([Prediction(one.place, one.tags, other.tags, [], one.document) for one, other in pairs])
+    examples = adapters.find(task).wording.examples
     found: dict[str, Any] = {
         "gold": str(gold),
         "read_as": scheme,
         "repairs": dict(sorted(repairs.items())),
         "systems": [
-            {"file": str(path), **entities.score(system)} for path, system in zip(predicted, systems, strict=True)
+            {"file": str(path), "interval": intervals.describe(system, examples), **entities.score(system)}
+            for path, system in zip(predicted, systems, strict=True)
         ],
     }
     verdict = _compared(systems) if len(systems) == 2 else None

@@ -35,7 +35,12 @@ def score_answers(gold: Path, predicted: list[Path], form: Literal["text", "mark
     found: dict[str, Any] = {
         "gold": str(gold),
         "systems": [
-            {"file": str(path), **scorer.score(system)} for path, system in zip(predicted, systems, strict=True)
+            {
+                "file": str(path),
+                "interval": intervals.describe(system, adapter.wording.examples),
+                **scorer.score(system),
+            }
+            for path, system in zip(predicted, systems, strict=True)
         ],
     }
     verdict = _compared(scorer.HEADLINE, systems) if len(systems) == 2 else None

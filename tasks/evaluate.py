@@ -11,7 +11,7 @@ from tasks.errors import UserError
 from tasks.models import content_hash
 from tasks.predictor import Predictor
 from tasks.progress import progress
-from tasks.scoring import calibration, goal
+from tasks.scoring import calibration, goal, intervals
 from tasks.scoring.analysis import analyse
 from tasks.scoring.beaten import beaten
 from tasks.scoring.beside import beside
@@ -68,6 +68,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         train, again = (records.read_examples(prepared / f"{name}.jsonl") for name in ("train", split))
         scores = {
             **scorer.score(predictions),
+            "interval": intervals.describe(predictions, adapter.wording.examples),
             **calibration.figures(sure, right, temperature),
             **beside(scorer.HEADLINE, predictions, scorer.baselines(train, again) | neighbours(split)),
         }

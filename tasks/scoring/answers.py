@@ -48,7 +48,6 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     return {
         **means(rows, groups, {name: column for column, name in enumerate(FIGURES)}),
         "gold_entities": len(predictions),
-        "interval": intervals.describe(groups),
         "mode": "best of the gold answers",
         "per_type": means_by_type(rows, groups, kinds, BY_TYPE),
         "predicted_entities": sum(bool(one.predicted) for one in predictions),

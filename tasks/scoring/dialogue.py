@@ -51,7 +51,6 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "candidates_fewest": min(sizes, default=0),
         "candidates_most": max(sizes, default=0),
         "gold_entities": len(predictions),
-        "interval": intervals.describe(groups),
         "mode": "one of the candidates",
         "per_type": means_by_type(rows, groups, services, BY_TYPE),
         "predicted_entities": len(predictions),

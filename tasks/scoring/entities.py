@@ -150,7 +150,7 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     for number, row in enumerate(scores["per_type"].values()):  # the counts of _macro are those of the types
         low, high = intervals.limits(f1(drawn[-1][:, 3 * number : 3 * number + 3]))
         row["f1_low"], row["f1_high"] = rounded(low), rounded(high)
-    return {**scores, "interval": intervals.describe(groups)}
+    return scores
 
 
 def figures(counts: Counts) -> dict[str, Any]:

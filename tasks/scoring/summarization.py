@@ -56,7 +56,6 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     return {
         **scores,
         "gold_entities": sum(len(one.gold) for one in predictions),
-        "interval": intervals.describe(groups),
         "mean_words": round(sum(len(words(one.predicted[0])) for one in predictions) / max(len(predictions), 1), 2),
         "mode": "best of the references",
         "per_type": {},

@@ -39,7 +39,6 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     return {
         **scores,
         "gold_entities": sum(len(one.gold) for one in predictions),
-        "interval": intervals.describe(groups),
         "length_ratio": rounded(sums[8] / max(sums[9], 1)),
         "mode": "all references at once",
         "per_type": {},

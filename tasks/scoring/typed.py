@@ -27,8 +27,8 @@ def typed(
         micro: name of the micro F1.
 
     Returns:
-        Both figures with ``_low`` and ``_high``, ``per_type``, precision and recall (the
-        means over the types, under the headline's name without ``_f1``), and how the intervals were made.
+        Both figures with ``_low`` and ``_high``, ``per_type``, and precision and recall (the means over
+        the types, under the headline's name without ``_f1``).
     """
     groups = intervals.group_ids(predictions)
     width = len(names)
@@ -41,7 +41,6 @@ def typed(
     scores: dict[str, Any] = {
         f"{stem}_precision": rounded(precision.mean() if width else 0.0),
         f"{stem}_recall": rounded(recall.mean() if width else 0.0),
-        "interval": intervals.describe(groups),
     }
     for name, figure in ((headline, lambda x: macro_f1(x[..., :-1])), (micro, _micro)):
         scores |= ends(name, figure, sums, drawn)

@@ -15,8 +15,10 @@ from tasks.finetune import finetune
 from tasks.models import content_hash
 from tasks.params_file import check, tasks_available
 from tasks.preprocess import preprocess
+from tasks.records import read_predictions
 from tasks.report import report
 from tasks.scoring.beaten import beaten
+from tasks.scoring.intervals import describe
 from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
@@ -70,6 +72,11 @@ def test_from_raw_files_to_the_report(task: str, bert_folder: Path, tmp_path: Pa
     assert sum(focus["errors"].values()) == len(mistakes)
     page = (data / "report" / "report.html").read_text()
     words = adapter.wording
+    for split, names_of_files in (("validation", ("report.html", "report.md")), ("test", ("model_card.md",))):
+        how = describe(list(read_predictions(data / f"predictions.{split}.jsonl")), words.examples)
+        assert json.loads((data / f"metrics.{split}.json").read_text())["interval"] == how
+        for name in names_of_files:
+            assert f"In brackets the {how}." in (data / "report" / name).read_text()
     assert f"validation: {words.headline}" in page
     if task != "token_classification":
         shown = re.sub(r"<style.*?</style>|<script.*?</script>", "", page, flags=re.S).lower()
