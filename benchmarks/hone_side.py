@@ -46,9 +46,9 @@ def run(*, warmup: int, steps: int) -> dict[str, Any]:
     Raises:
         ValueError: an epoch has too few steps, or the run went on from a checkpoint.
     """
-    from tasks import adapters, finetune, models, params, records, training
+    from tasks import adapters, finetune, models, params_file, records, training
 
-    settings = params.load(Path("params.yaml"))
+    settings = params_file.load(Path("params.yaml"))
     batch_size = settings.finetune.batch_size
     order = Order(getattr(training, "epoch_batches"))  # noqa: B009, not a name that the module exports
     seen: dict[str, Any] = {}

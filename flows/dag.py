@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")

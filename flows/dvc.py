@@ -18,7 +18,7 @@ from flows import torn_lock
 from flows.dag import Stage
 from flows.rwlock import drop_dead
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 DVC = [sys.executable, "-P", "-m", "dvc"]  # -P: a folder of the project named like a package must not shadow it
 LOCK = Path("dvc.lock")

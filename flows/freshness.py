@@ -14,7 +14,7 @@ from pathlib import Path
 
 from flows.dag import PIPELINE, stages, variable_files
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 MEMO = Path(".dvc/tmp/hone/@memo.json")  # '@' is in no stage's name, so no lock of a stage collides with it
 LOCK = Path("dvc.lock")

@@ -21,7 +21,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.server import answers
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 CODE = Path(__file__).resolve().parent.parent
 PLAN = Path("prefect.yaml")

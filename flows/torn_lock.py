@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 LOCK = Path("dvc.lock")
 KEPT = Path(".dvc/tmp/hone/dvc.lock")  # the last whole one that we saw

@@ -25,7 +25,9 @@ from flows.trials.place import active
 from flows.trials.worktree import Occupied, alone_with, make, mark_of, share_cache
 from flows.upstream import Upstream, is_known, look, new_data, publish, remember, tree_of
 from tasks.errors import UserError
-from tasks.params import Schedule, check, read_yaml, read_yaml_text
+from tasks.params import Schedule
+from tasks.params_file import check
+from tasks.yaml_files import read_yaml, read_yaml_text
 
 PLACE = Path(".dvc/tmp/hone/scheduled")  # the worktree of the run at work, and the lock
 PREPARED = "data/prepared"
@@ -221,7 +223,7 @@ def _published(say: Say, upstream: Upstream, tree: str, verdict: str) -> Report:
     settings = upstream.settings
     if remote := dvc_remote.push():
         say(f"results are in the DVC remote {remote}")
-    commit = publish(upstream, tree, _message(verdict))
+    commit = publish(upstream, tree, message(verdict))
     line = f"{settings.branch} is at {commit[:7]}: {subject(verdict)}"
     say(line)
     if settings.pull_request:
@@ -229,9 +231,9 @@ def _published(say: Say, upstream: Upstream, tree: str, verdict: str) -> Report:
     return Report(Ending.PUBLISHED, line, verdict)
 
 
-def _message(verdict: str) -> str:
+def message(verdict: str) -> str:
     """The verdict as Git takes it: the sentence first, no marks of Markdown, up to the figures."""
-    text = verdict.partition("\n#### Slices")[0].partition("\n#### Sentences")[0]
+    text = re.split(r"\n#### (?:Slices|[^\n]+ (?:fixed|broken): \d)", verdict, maxsplit=1)[0]
     plain = html.unescape(re.sub(r"\\(.)|^#+ |\*\*", r"\1", text, flags=re.MULTILINE))
     return plain.strip() + "\n"
 

@@ -10,7 +10,7 @@ from flows.dag import PIPELINE
 from flows.revisions import file
 from flows.trials.git import GitFailed, git
 from tasks.errors import UserError
-from tasks.params import read_yaml, read_yaml_text
+from tasks.yaml_files import read_yaml, read_yaml_text
 
 if TYPE_CHECKING:
     from flows.objects import Objects

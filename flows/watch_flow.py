@@ -10,7 +10,7 @@ from prefect.deployments import run_deployment
 from prefect.states import Completed
 
 from flows.watching import table, verdict, watched
-from tasks.params import load
+from tasks.params_file import load
 
 PARAMS = Path("params.yaml")
 

@@ -19,8 +19,9 @@ from hone.run import signals
 from hone.trial_view import run_shown, say, short
 from hone.try_ import slug
 from tasks.errors import UserError
-from tasks.params import Choice, Params, read_yaml
+from tasks.params import Choice, Params
 from tasks.scoring.paired import Comparison, holm
+from tasks.yaml_files import read_yaml
 
 PARAMS = Path("params.yaml")
 PAGES = Path("data/loop")

@@ -21,7 +21,7 @@ def markdown(found: Difference, failed: list[str] | None) -> str:
         parts.append("\n".join(["**Gate failed:**", *(f"- {line}" for line in failed)]) if failed else "Gate passed.")
     for title, table in tables(found):
         parts.append(f"#### {title}\n\n" + _markdown_table(table))
-    for title, sentences in changed_sentences(found):
+    for title, sentences in changed_examples(found):
         parts.append(f"#### {title}\n\n" + "\n".join(_markdown_sentence(sentence) for sentence in sentences))
     return "\n\n".join(parts)
 
@@ -34,7 +34,7 @@ def terminal(found: Difference, failed: list[str] | None) -> str:
         lines = ["gate failed:", *(f"  {line}" for line in failed)] if failed else ["gate passed"]
         parts.append(paint("\n".join(lines), "red" if failed else "green", sys.stdout))
     parts += [f"{paint(title, 'bold', sys.stdout)}\n{_aligned(table)}" for title, table in tables(found)]
-    for title, sentences in changed_sentences(found):
+    for title, sentences in changed_examples(found):
         lines = [paint(title, "bold", sys.stdout)]
         for sentence in sentences:
             lines += [f"  {sentence.id}"]
@@ -65,12 +65,13 @@ def tables(found: Difference) -> list[tuple[str, Table]]:
     return listed
 
 
-def changed_sentences(found: Difference) -> list[tuple[str, list[Sentence]]]:
-    """Titles and sentences fixed and broken."""
+def changed_examples(found: Difference) -> list[tuple[str, list[Sentence]]]:
+    """Titles and examples fixed and broken, which the task calls by a name of its own."""
     judgement = found.judgement
+    noun = judgement.examples.capitalize()
     both = (("fixed", judgement.fixed, judgement.fixed_count), ("broken", judgement.broken, judgement.broken_count))
     return [
-        (f"Sentences {name}: {count}" + (f", the first {len(shown)}" if count > len(shown) else ""), shown)
+        (f"{noun} {name}: {count}" + (f", the first {len(shown)}" if count > len(shown) else ""), shown)
         for name, shown, count in both
         if count
     ]

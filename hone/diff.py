@@ -13,7 +13,7 @@ from hone.comparison_text import markdown, terminal
 from hone.gates import failures
 from hone.provenance import between
 from hone.sides import Model, differing, sides
-from tasks import params
+from tasks import params, params_file
 from tasks.errors import UserError
 from tasks.records import read_examples
 from tasks.verdict import judge
@@ -30,7 +30,7 @@ def diff(before: str | None, after: str | None, form: Form, gate: bool, out: Pat
     Returns:
         Exit code: 0; 1 where ``gate`` is set and one fails, each named.
     """
-    settings = params.load(Path("params.yaml"))
+    settings = params_file.load(Path("params.yaml"))
     found = difference(_names(before) or [revisions.merge_base()], _names(after), settings)
     failed = failures(found.judgement, settings.gate) if gate else None
     if form == "json":

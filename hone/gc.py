@@ -9,7 +9,7 @@ from flows.trials.disk import cache_folder, own, plan, remove
 from flows.trials.place import inactive
 from hone.terminal import paint, size
 from hone.trial_view import say
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 PARAMS = Path("params.yaml")
 SHOWN = 20

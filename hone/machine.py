@@ -15,7 +15,7 @@ from hone.project import cache_folder
 from hone.reach import hub_address, reached
 from hone.terminal import size
 from tasks.models import SCRATCH
-from tasks.params import load
+from tasks.params_file import load
 
 LITTLE, FEW = 2e9, 500e6  # bytes free on disk: below them warn, fail
 LITTLE_MEMORY = 2e9  # bytes; fine-tuning the embedded encoder takes about 1.5e9

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from hone.finding import Finding
-from tasks.params import load
+from tasks.params_file import load
 
 CODE = ("tasks", "flows", "hone")
 OLD = 60.0  # seconds after which Git's lock is nobody's

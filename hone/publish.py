@@ -13,7 +13,7 @@ from hone.comparison import Difference
 from hone.diff import difference
 from hone.gates import failures
 from hone.load import bring
-from tasks import params
+from tasks import params_file
 from tasks.errors import UserError
 
 CARD = Path("data/report/model_card.md")
@@ -59,7 +59,7 @@ def _tag(name: str, path: Path, given: str | None, against: str | None) -> str:
     version = Version.parse(given) if given else _next(before)
     if before and version <= before[-1]:
         raise UserError(f"{version} is not higher than {name}@{before[-1]}; leave it out for {_next(before)}")
-    settings = params.load(PARAMS)
+    settings = params_file.load(PARAMS)
     stale = [stage for stage, state in dvc_lock.read().stages.items() if state.stale]
     if stale:
         raise UserError(f"results of {', '.join(stale)} are older than code, params or data; 'hone run', then commit")

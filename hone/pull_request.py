@@ -12,8 +12,9 @@ from hone.comparison_text import markdown
 from hone.diff import difference
 from hone.gates import failures
 from tasks.errors import UserError
-from tasks.params import Params, read_yaml_text
+from tasks.params import Params
 from tasks.scoring.focus_table import table
+from tasks.yaml_files import read_yaml_text
 
 MARKER = "<!-- hone -->"  # the comment is found by it and updated in place
 LIMIT = 60_000  # characters; GitHub refuses a comment above 65,536

@@ -13,7 +13,7 @@ from flows.trials import On, Outcome, Trial
 from hone.run import signals
 from hone.terminal import paint
 from hone.trial_view import run_shown, say
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 PARAMS = Path("params.yaml")
 

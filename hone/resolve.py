@@ -14,7 +14,7 @@ import typer
 
 from flows import dag, dvc_lock, revisions
 from tasks.errors import UserError
-from tasks.params import read_yaml_text
+from tasks.yaml_files import read_yaml_text
 
 LOCK = "dvc.lock"
 DECIDING = ("params.yaml", "dvc.yaml")

@@ -20,7 +20,7 @@ from flows.watcher import WATCHER, Watcher
 from hone import settings
 from hone.terminal import paint
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 COLOURS = {Verdict.RAN: "green", Verdict.RESTORED: "cyan", Verdict.UNCHANGED: "dim"}
 PARAMS = Path("params.yaml")
@@ -191,7 +191,8 @@ def _goal(everything: list[Stage], metrics: dict[str, Any] | None) -> list[tuple
     path = out_file(everything, "focus.json")
     if not isinstance(block, dict) or metrics is None or path is None:
         return []
-    from tasks.params import Goal, check
+    from tasks.params import Goal
+    from tasks.params_file import check
     from tasks.scoring import goal
 
     found = json.loads(path.read_bytes())

@@ -9,7 +9,7 @@ import typer
 from hone import tagged_files
 from hone.score_answers import score_answers
 from hone.score_text import table, with_interval
-from tasks import params
+from tasks import adapters, params_file
 from tasks.errors import UserError
 from tasks.records import Prediction
 from tasks.scoring import entities, intervals
@@ -41,7 +41,7 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
     """
     if len(predicted) > 2:
         raise UserError(f"{len(predicted)} files of predictions; give one to score, or two to compare")
-    task = params.load(Path("params.yaml")).task
+    task = params_file.load(Path("params.yaml")).task
     if task != "token_classification":
         return score_answers(gold, predicted, form, task)
     right = tagged_files.read(gold, "gold", gold_column)
@@ -55,12 +55,14 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
         repairs += mended
         pairs = zip(right, answers, strict=True)
         systems.append([Prediction(one.place, one.tags, other.tags, [], one.document) for one, other in pairs])
+    examples = adapters.find(task).wording.examples
     found: dict[str, Any] = {
         "gold": str(gold),
         "read_as": scheme,
         "repairs": dict(sorted(repairs.items())),
         "systems": [
-            {"file": str(path), **entities.score(system)} for path, system in zip(predicted, systems, strict=True)
+            {"file": str(path), "interval": intervals.describe(system, examples), **entities.score(system)}
+            for path, system in zip(predicted, systems, strict=True)
         ],
     }
     verdict = _compared(systems) if len(systems) == 2 else None
@@ -74,7 +76,7 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
 
 
 def _compared(systems: list[list[Prediction]]) -> Comparison:
-    options = params.load(Path("params.yaml")).diff
+    options = params_file.load(Path("params.yaml")).diff
     before, after = (entities.HEADLINE.counts(system) for system in systems)
     groups = intervals.group_ids(systems[0])
     return compare(

@@ -9,7 +9,7 @@ import typer
 
 from hone import answer_files
 from hone.score_text import table, with_interval
-from tasks import adapters, params
+from tasks import adapters, params_file
 from tasks.records import Prediction
 from tasks.scoring import intervals
 from tasks.scoring.paired import Comparison, compare
@@ -35,7 +35,12 @@ def score_answers(gold: Path, predicted: list[Path], form: Literal["text", "mark
     found: dict[str, Any] = {
         "gold": str(gold),
         "systems": [
-            {"file": str(path), **scorer.score(system)} for path, system in zip(predicted, systems, strict=True)
+            {
+                "file": str(path),
+                "interval": intervals.describe(system, adapter.wording.examples),
+                **scorer.score(system),
+            }
+            for path, system in zip(predicted, systems, strict=True)
         ],
     }
     verdict = _compared(scorer.HEADLINE, systems) if len(systems) == 2 else None
@@ -49,7 +54,7 @@ def score_answers(gold: Path, predicted: list[Path], form: Literal["text", "mark
 
 
 def _compared(measure: Any, systems: list[list[Prediction]]) -> Comparison:
-    options = params.load(Path("params.yaml")).diff
+    options = params_file.load(Path("params.yaml")).diff
     before, after = (measure.counts(system) for system in systems)
     groups = intervals.group_ids(systems[0])
     return compare([before], [after], groups, measure.figure, relevant=options.relevant, resamples=options.resamples)

@@ -9,7 +9,8 @@ from typing import Any
 from flows.trials.overrides import changed
 from tasks import adapters
 from tasks.errors import UserError
-from tasks.params import checked, read_yaml, tasks_available
+from tasks.params_file import checked, tasks_available
+from tasks.yaml_files import read_yaml
 
 PARAMS = Path("params.yaml")
 

@@ -12,8 +12,8 @@ from flows import revisions
 from flows.dvc_lock import flat
 from flows.objects import Objects, objects
 from tasks.errors import UserError
-from tasks.params import read_yaml, read_yaml_text
 from tasks.records import Prediction, read_predictions
+from tasks.yaml_files import read_yaml, read_yaml_text
 
 PREDICTIONS = "data/predictions.test.jsonl"
 PREPARED = "data/prepared"

@@ -20,7 +20,8 @@ from hone.loop.page import terminal, write
 from hone.loop.target import Target
 from hone.run import signals
 from hone.trial_view import TrialView, say, short
-from tasks.params import Params, Sweep, read_yaml
+from tasks.params import Params, Sweep
+from tasks.yaml_files import read_yaml
 
 PARAMS = Path("params.yaml")
 PAGES = Path("data/loop")

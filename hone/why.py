@@ -194,7 +194,7 @@ def _stale_upstream(state: StageState, snapshot: Snapshot) -> dict[str, list[str
 
 def _adapters() -> list[str]:
     """The adapter that params.yaml names: loaded by its name, so no import statement shows it."""
-    from tasks.params import read_yaml
+    from tasks.yaml_files import read_yaml
 
     return [f"tasks/adapters/{read_yaml(Path('params.yaml')).get('task')}.py"]
 

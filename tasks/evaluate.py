@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, compute, params, records, untrained
+from tasks import adapters, compute, params, params_file, records, untrained
 from tasks.errors import UserError
 from tasks.models import content_hash
 from tasks.predictor import Predictor
 from tasks.progress import progress
-from tasks.scoring import calibration, goal
+from tasks.scoring import calibration, goal, intervals
 from tasks.scoring.analysis import analyse
 from tasks.scoring.beaten import beaten
 from tasks.scoring.beside import beside
@@ -29,7 +29,7 @@ def main() -> None:
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
-        return evaluate(params.load(Path("params.yaml")), paths.prepared, paths.model, paths.out)
+        return evaluate(params_file.load(Path("params.yaml")), paths.prepared, paths.model, paths.out)
 
     run_stage("evaluate", work, paths.cost)
 
@@ -68,6 +68,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         train, again = (records.read_examples(prepared / f"{name}.jsonl") for name in ("train", split))
         scores = {
             **scorer.score(predictions),
+            "interval": intervals.describe(predictions, adapter.wording.examples),
             **calibration.figures(sure, right, temperature),
             **beside(scorer.HEADLINE, predictions, scorer.baselines(train, again) | neighbours(split)),
         }

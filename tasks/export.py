@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import adapters, compute, params, records
+from tasks import adapters, compute, params, params_file, records
 from tasks.adapters import Encoded
 from tasks.errors import UserError
 from tasks.models import content_hash
@@ -34,7 +34,7 @@ def main() -> None:
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
-        settings = params.load(Path("params.yaml"))
+        settings = params_file.load(Path("params.yaml"))
         return export(settings, paths.prepared, paths.model, paths.predictions, paths.calibration, paths.out)
 
     run_stage("export", work, paths.cost)
@@ -55,7 +55,7 @@ def export(
     machine = compute.set_up(settings.compute, settings.seed)
     adapter = adapters.find(settings.task)
     card = records.read_json(model_folder / "hone.json")
-    options = params.check(adapter.options, card["options"], model_folder / "hone.json", prefix="options.")
+    options = params_file.check(adapter.options, card["options"], model_folder / "hone.json", prefix="options.")
     if adapter.objective(options) == "sequences":
         records.write_json(out / CARD, {"offered": "torch", "task": settings.task})
         say(f"{settings.task} writes text step by step, which stays with torch; nothing to export")

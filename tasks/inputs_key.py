@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 PARAMS = "params.yaml"
 TEMPLATE = re.compile(r"(?<!\\)\$\{\s*([^}]+?)\s*\}")

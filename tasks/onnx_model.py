@@ -16,7 +16,7 @@ import onnxruntime
 import tokenizers
 from numpy.typing import NDArray
 
-from tasks import adapters, params, records
+from tasks import adapters, params_file, records
 from tasks.adapters import Encoded
 from tasks.answering import answers
 from tasks.chain import Chain
@@ -57,7 +57,7 @@ class OnnxModel:
         self.temperature: float = self.card["temperature"]
         self.batch_size = batch_size
         self.adapter = adapters.find(self.task)
-        self.options = params.check(self.adapter.options, self.card["options"], folder / CARD, prefix="options.")
+        self.options = params_file.check(self.adapter.options, self.card["options"], folder / CARD, prefix="options.")
         chain = self.card["chain"]
         self.chain = Chain(**{name: np.array(value) for name, value in chain.items()}) if chain else None
         backend = _load(lambda: tokenizers.Tokenizer.from_file(str(folder / TOKENIZER)), folder / TOKENIZER)

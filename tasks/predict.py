@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, compute, params
+from tasks import adapters, compute, params_file
 from tasks.answering import answers
 from tasks.errors import UserError
 from tasks.models import content_hash
@@ -94,13 +94,13 @@ def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> 
     if wanted != "torch" and not why:
         from tasks.onnx_model import load, many_text_answers
 
-        settings = params.load(Path("params.yaml"))
+        settings = params_file.load(Path("params.yaml"))
         onnx = load(exported, threads=settings.compute.threads, batch_size=settings.evaluate.batch_size)
         say(f"onnxruntime, {onnx.precision} ({exported})")
         return partial(many_text_answers, onnx), {"engine": onnx.precision, "model": onnx.card["model"]}
     if not present:
         raise UserError(f"{model}: no model there yet; 'hone run' trains one")
-    settings = params.load(Path("params.yaml"))
+    settings = params_file.load(Path("params.yaml"))
     temperature = read_temperature(calibration, model)
     from tasks.predictor import Predictor
 

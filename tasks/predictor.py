@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, compute, models, objectives, params, records
+from tasks import adapters, compute, models, objectives, params_file, records
 from tasks.errors import UserError
 from tasks.inference import probabilities
 from tasks.stage import settle
@@ -40,7 +40,7 @@ class Predictor:
         self.max_length: int = card["max_length"]
         self.overlap: int = card["window_overlap"]
         self.tokenizer = models.load_tokenizer(str(folder), load)
-        self.options = params.check(adapter.options, card["options"], file, prefix="options.")
+        self.options = params_file.check(adapter.options, card["options"], file, prefix="options.")
         model: Any = compute.prepare(adapter.model(str(folder), load, self.classes), machine)
         self.objective = objectives.make(adapter.objective(self.options), len(self.classes))
         self.writer = writer_of(self.options, self.tokenizer, model)

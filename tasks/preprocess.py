@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, params, rawfiles
+from tasks import adapters, params_file, rawfiles
 from tasks.adapters import Adapter
 from tasks.duplicates import Duplicates
 from tasks.errors import Defect, UserError
@@ -38,13 +38,13 @@ def main() -> None:
 
     def work() -> dict[str, Any]:
         file = Path("params.yaml")
-        settings = params.load(file)
+        settings = params_file.load(file)
         adapter = adapters.find(settings.task)
         preprocess(
             paths.raw,
             paths.prepared,
             adapter=adapter,
-            options=params.check(adapter.options, settings.options, file, prefix=f"{settings.task}."),
+            options=params_file.check(adapter.options, settings.options, file, prefix=f"{settings.task}."),
             dataset=settings.dataset,
             splits=settings.splits.model_dump(),
             seed=settings.seed,

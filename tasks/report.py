@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tasks import adapters, params
+from tasks import adapters, params, params_file
 from tasks.reporting.data_card import read_data_card
 from tasks.reporting.gather import gather
 from tasks.reporting.html import html
@@ -22,7 +22,7 @@ def main() -> None:
     paths = parser.parse_args()
 
     def work() -> dict[str, Any]:
-        return report(params.load(Path("params.yaml")), paths.raw, paths.data, paths.report)
+        return report(params_file.load(Path("params.yaml")), paths.raw, paths.data, paths.report)
 
     run_stage("report", work, paths.cost)
 

@@ -39,16 +39,18 @@ class Judgement:
 
     Attributes:
         name: of the headline figure.
-        unit: what was resampled: documents, or examples where there are none.
+        unit: what was resampled: documents, or where there are none what the task calls its examples.
+        examples: what it calls them, e.g. sentences.
         types: by name; those of the scorer's ``type_counts``, or where it has none by the type of each case.
         kinds: errors of each kind that either side makes; ``before`` and ``after`` of a comparison are their numbers
             with a minus, so that fewer is better.
         slices: by ``dimension: name``.
-        fixed: the first SHOWN of ``fixed_count`` sentences.
+        fixed: the first SHOWN of ``fixed_count`` examples that became right.
     """
 
     name: str
     unit: str
+    examples: str
     headline: Comparison
     types: dict[str, Comparison]
     kinds: dict[str, Comparison]
@@ -105,7 +107,8 @@ def judge(
     fixed, broken = _changed(sides, examples, adapter.show if show_text else None)
     return Judgement(
         name=scorer.HEADLINE.name,
-        unit="documents" if any(example.document for example in examples) else "examples",
+        unit="documents" if any(example.document for example in examples) else adapter.wording.examples,
+        examples=adapter.wording.examples,
         headline=headline,
         types=holm({name: compared(counts, figure) for name, counts in types.items()}, relevant),
         kinds=holm({name: compared(counts, _fewer, np.inf) for name, counts in kinds.items()}, np.inf),

@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 from tasks.stage import run_stage, say
 
 stage = sys.argv[1]

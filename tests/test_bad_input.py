@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks import adapters, params, preprocess, records
+from tasks import adapters, params_file, preprocess, records, yaml_files
 from tasks.errors import Defect, UserError
 from tasks.models import check_safe
 
@@ -26,12 +26,12 @@ def run(folder: Path, task: str, content: bytes, name: str, **options: Any) -> d
     for each in names.values():
         (raw / each).write_bytes(content)
     adapter = adapters.find(task)
-    block = params.read_yaml(ROOT / PARAMS)[task]
+    block = yaml_files.read_yaml(ROOT / PARAMS)[task]
     return preprocess.preprocess(
         raw,
         folder / "prepared",
         adapter=adapter,
-        options=params.check(adapter.options, block | options, PARAMS),
+        options=params_file.check(adapter.options, block | options, PARAMS),
         dataset="own",
         splits={split: [each] for split, each in names.items()},
         seed=1,
@@ -52,20 +52,20 @@ def run(folder: Path, task: str, content: bytes, name: str, **options: Any) -> d
     ],
 )
 def test_params_that_lead_out_are_refused_before_dvc_hashes_what_they_name(key: str, value: str) -> None:
-    values = params.read_yaml(ROOT / PARAMS)
+    values = yaml_files.read_yaml(ROOT / PARAMS)
     if key == "dataset":
         values["dataset"] = value
     else:
         values["splits"][key.partition(".")[2]] = [value]
     with pytest.raises(UserError) as error:
-        params.checked(values, PARAMS)
+        params_file.checked(values, PARAMS)
     assert str(error.value) == f"params.yaml: {key}: {value!r} leaves the folder of raw data; name something within it"
 
 
 def test_a_task_is_a_file_of_the_adapters_and_no_path() -> None:
-    values = params.read_yaml(ROOT / PARAMS) | {"task": "../../evil"}
+    values = yaml_files.read_yaml(ROOT / PARAMS) | {"task": "../../evil"}
     with pytest.raises(UserError, match=r"params\.yaml: task: '\.\./\.\./evil' is unknown; there are: "):
-        params.checked(values, PARAMS)
+        params_file.checked(values, PARAMS)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_nested_json_of_the_project_is_one_line(tmp_path: Path) -> None:
         records.read_json(file)
     file.write_text("a: " + "[" * 5000)
     with pytest.raises(UserError, match=r"hone\.json: not YAML \(maximum recursion depth"):
-        params.read_yaml(file)
+        yaml_files.read_yaml(file)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "PYTORCH_MODEL.BIN", "deep/er/weights.pkl", "modeling_own.py"])

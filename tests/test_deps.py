@@ -8,7 +8,8 @@ import pytest
 
 from hone.closure import importers
 from tasks import adapters
-from tasks.params import read_yaml, tasks_available
+from tasks.params_file import tasks_available
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = {

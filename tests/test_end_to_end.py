@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hone.predict import mark
-from tasks import adapters, evaluate, finetune, params, predict, preprocess, report
+from tasks import adapters, evaluate, finetune, params, params_file, predict, preprocess, report
 from tasks.errors import UserError
 from tasks.models import content_hash
 from tasks.reporting.naming import OWN_WORDS
@@ -73,13 +73,13 @@ def project(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def run(folder: Path) -> params.Params:
     """All four stages, as functions."""
-    settings = params.load(Path("params.yaml"))
+    settings = params_file.load(Path("params.yaml"))
     adapter = adapters.find(settings.task)
     preprocess.preprocess(
         Path("data/raw/hone-ner"),
         folder / "prepared",
         adapter=adapter,
-        options=params.check(adapter.options, settings.options, Path("params.yaml")),
+        options=params_file.check(adapter.options, settings.options, Path("params.yaml")),
         dataset=settings.dataset,
         splits=settings.splits.model_dump(),
         seed=settings.seed,

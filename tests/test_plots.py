@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / "tests/tasks/reporting/fixtures/run"

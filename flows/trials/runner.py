@@ -23,7 +23,7 @@ from flows.trials.recorded import list_trials, split_of
 from flows.trials.worktree import alone_with, make, mark_of, share_cache, stage_alone
 from tasks.errors import UserError
 from tasks.inputs_key import inputs_key
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 COST = re.compile(r"--cost[ =](\S+)")
 

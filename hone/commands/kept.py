@@ -30,7 +30,7 @@ def ledger(
       hone ledger --lessons
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         settings = load(PARAMS)
         from hone.ledger import ledger as body
@@ -70,7 +70,7 @@ def gc(
       hone gc
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         load(PARAMS)
         from hone import settings as given

@@ -35,7 +35,7 @@ def try_(
 
         overrides = given.parse(changes or [])
         given.check(overrides)
-        from tasks.params import load
+        from tasks.params_file import load
 
         settings = load(PARAMS)
         from hone.try_ import try_ as body
@@ -115,7 +115,7 @@ def sweep(
       hone sweep --storage postgresql+psycopg://me@127.0.0.1/hone --on dask
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         settings = load(PARAMS)
         changes = {"trials": trials, "hours": hours, "storage": storage}
@@ -148,7 +148,7 @@ def ablate(
       hone ablate --seeds 5
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         settings = load(PARAMS)
         from hone.ablate import ablate as body
@@ -178,7 +178,7 @@ def curve(
       hone curve --seeds 5 --json
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         settings = load(PARAMS)
         from hone.curve import curve as body

@@ -34,7 +34,7 @@ def run(
       hone run --pull                     train nothing that a colleague has trained and pushed (hone push)
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         load(PARAMS)
         from hone.run import run as body

@@ -40,7 +40,7 @@ def schedule(
       prefect deploy --all                                 the same deployments for a work pool
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         load(PARAMS)
         from hone.schedule import schedule as body
@@ -88,7 +88,7 @@ def watch(
       hone watch answers.jsonl --deployment scheduled/nightly
     """
     with project():
-        from tasks.params import load
+        from tasks.params_file import load
 
         settings = load(PARAMS)
         from hone.watch import watch as body

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hone.pull_request import comment
 from tasks.errors import UserError
-from tasks.params import load
+from tasks.params_file import load
 
 
 def main() -> None:

@@ -174,6 +174,6 @@ class Adapter:
 
 
 def find(task: str) -> Adapter:
-    """The adapter of ``task``; tasks.params has checked that the file exists."""
+    """The adapter of ``task``; tasks.params_file has checked that the file exists."""
     adapter: Adapter = importlib.import_module(f"tasks.adapters.{task}").adapter
     return adapter

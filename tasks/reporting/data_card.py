@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks import params
+from tasks import yaml_files
 
 # A section of the data card whose heading matches is quoted in the model card under that name.
 TOPICS = {
@@ -37,7 +37,7 @@ def read_data_card(path: Path) -> DataCard:
         return DataCard({}, {})
     text = path.read_text(encoding="utf-8")
     front = FRONT_MATTER.match(text)
-    facts = params.read_yaml_text(front.group(1), str(path)) if front else {}
+    facts = yaml_files.read_yaml_text(front.group(1), str(path)) if front else {}
     sections: dict[str, tuple[str, str]] = {}
     for heading, body in _sections(text[front.end() :] if front else text):
         for topic, pattern in TOPICS.items():

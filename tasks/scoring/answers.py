@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tasks.records import Example, Prediction
 from tasks.scoring import intervals
 from tasks.scoring.cases import RIGHT, Case
-from tasks.scoring.measures import Measure
+from tasks.scoring.figures import means, means_by_type
+from tasks.scoring.measures import Measure, counted, mean
 from tasks.scoring.selection import answer_tokens, best_overlap, texts
 from tasks.scoring.wholes import binned, by_kind, token_table
 
@@ -28,6 +29,7 @@ ANSWER, NONE = "answer", "no answer"
 INVENTED, REFUSED = "answered the unanswerable", "found no answer"
 TOO_LONG, TOO_SHORT, SHIFTED, ELSEWHERE = "answer too long", "answer too short", "answer shifted", "another answer"
 FIGURES = ("answer_precision", "answer_recall", "answer_f1", "exact_match", "answer_f1_lcs")
+BY_TYPE = {"precision": 0, "recall": 1, "f1": 2, "exact_match": 3}  # columns of FIGURES
 WORDS = ("what", "who", "whom", "whose", "which", "when", "where", "why", "how")  # question words that make slices
 
 
@@ -42,35 +44,12 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """
     rows = _figures(predictions)
     groups = intervals.group_ids(predictions)
-    counted = np.concatenate([rows, np.ones((len(rows), 1))], 1)
-    drawn = intervals.resample(counted, groups)
-    scores: dict[str, Any] = {}
-    for column, name in enumerate(FIGURES):
-        scores[name] = _rounded(_mean(counted.sum(axis=0)[[column, -1]]))
-        low, high = intervals.limits(_mean(drawn[:, [column, -1]]))
-        scores[f"{name}_low"], scores[f"{name}_high"] = _rounded(low), _rounded(high)
-    kinds = np.array([_type(one.gold) for one in predictions], dtype=object)
-    per_type = {}
-    for name in (ANSWER, NONE):
-        chosen = kinds == name
-        if chosen.any():
-            low, high = intervals.limits(_mean(intervals.resample(counted[chosen], groups[chosen])[:, [2, -1]]))
-            precision, recall, figure, exact, _ = rows[chosen].mean(axis=0)
-            per_type[name] = {
-                "exact_match": _rounded(exact),
-                "f1": _rounded(figure),
-                "f1_low": _rounded(low),
-                "f1_high": _rounded(high),
-                "precision": _rounded(precision),
-                "recall": _rounded(recall),
-                "support": int(chosen.sum()),
-            }
+    kinds = [_type(one.gold) for one in predictions]
     return {
-        **scores,
+        **means(rows, groups, {name: column for column, name in enumerate(FIGURES)}),
         "gold_entities": len(predictions),
-        "interval": intervals.describe(groups),
         "mode": "best of the gold answers",
-        "per_type": per_type,
+        "per_type": means_by_type(rows, groups, kinds, BY_TYPE),
         "predicted_entities": sum(bool(one.predicted) for one in predictions),
         "scheme": "spans",
         "sentences": len(predictions),
@@ -79,7 +58,7 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
 
 def f1_counts(predictions: Sequence[Prediction]) -> Floats:
     """F1 of each question and 1 for it, shape (n, 2)."""
-    return np.concatenate([_figures(predictions)[:, 2:3], np.ones((len(predictions), 1))], 1)
+    return counted(_figures(predictions)[:, 2])
 
 
 def confidences(predictions: Sequence[Prediction]) -> tuple[Floats, NDArray[np.bool_]]:
@@ -135,16 +114,6 @@ def _common_run(gold: list[str], predicted: list[str]) -> float:
     return 2 * match.size / (len(gold) + len(predicted))
 
 
-def _mean(sums: Floats) -> Floats:
-    total, count = sums[..., 0], sums[..., 1]
-    result: Floats = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    return result
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)
-
-
 def _type(answers: Sequence[Any]) -> str:
     return ANSWER if answers else NONE
 
@@ -185,7 +154,7 @@ def _slices(case: Case, example: Example, _facts: None) -> dict[str, str]:  # no
     return found
 
 
-HEADLINE = Measure("answer_f1", f1_counts, _mean)
+HEADLINE = Measure("answer_f1", f1_counts, mean)
 ANALYSIS = replace(
     by_kind(HEADLINE, (ELSEWHERE, TOO_LONG, TOO_SHORT, SHIFTED, INVENTED, REFUSED), _kind, _type), slices=_slices
 )

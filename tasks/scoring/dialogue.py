@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tasks.records import Example, Prediction
 from tasks.scoring import intervals
 from tasks.scoring.cases import RIGHT, Case
-from tasks.scoring.measures import Measure
+from tasks.scoring.figures import means, means_by_type
+from tasks.scoring.measures import Measure, counted, mean
 from tasks.scoring.selection import answer_tokens, overlap
 from tasks.scoring.wholes import binned, by_kind, token_table
 
@@ -24,6 +25,7 @@ __all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "sco
 Floats = NDArray[np.float64]
 
 FIGURES = ("recall_at_1", "recall_at_2", "recall_at_5", "mrr")
+BY_TYPE = {"precision": 0, "recall": 0, "f1": 0, "mrr": 3}  # columns of FIGURES
 NEAR, SAME_ACT, OTHER_SERVICE, OTHER_ACT, OTHER = (
     "nearly the same words",
     "another response of the same act",
@@ -42,36 +44,15 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """
     rows = _figures(predictions)
     groups = intervals.group_ids(predictions)
-    drawn = intervals.resample(rows, groups)
-    scores: dict[str, Any] = {}
-    for column, name in enumerate(FIGURES):
-        scores[name] = _rounded(_mean(rows.sum(axis=0)[[column, -1]]))
-        low, high = intervals.limits(_mean(drawn[:, [column, -1]]))
-        scores[f"{name}_low"], scores[f"{name}_high"] = _rounded(low), _rounded(high)
-    kinds = np.array([_service(one.gold) for one in predictions], dtype=object)
-    per_type = {}
-    for name in sorted(set(kinds.tolist())):
-        chosen = kinds == name
-        low, high = intervals.limits(_mean(intervals.resample(rows[chosen], groups[chosen])[:, [0, -1]]))
-        recall, _, _, rank, _ = rows[chosen].mean(axis=0)
-        per_type[name] = {
-            "f1": _rounded(recall),
-            "f1_low": _rounded(low),
-            "f1_high": _rounded(high),
-            "mrr": _rounded(rank),
-            "precision": _rounded(recall),
-            "recall": _rounded(recall),
-            "support": int(chosen.sum()),
-        }
+    services = [_service(one.gold) for one in predictions]
     sizes = [1 + len(one.runner_up) for one in predictions]
     return {
-        **scores,
+        **means(rows, groups, {name: column for column, name in enumerate(FIGURES)}),
         "candidates_fewest": min(sizes, default=0),
         "candidates_most": max(sizes, default=0),
         "gold_entities": len(predictions),
-        "interval": intervals.describe(groups),
         "mode": "one of the candidates",
-        "per_type": per_type,
+        "per_type": means_by_type(rows, groups, services, BY_TYPE),
         "predicted_entities": len(predictions),
         "scheme": "selection",
         "sentences": len(predictions),
@@ -80,7 +61,7 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
 
 def recall_counts(predictions: Sequence[Prediction]) -> Floats:
     """1 for each history whose own response is first, and 1 for it, shape (n, 2)."""
-    return _figures(predictions)[:, [0, -1]]
+    return counted(_figures(predictions)[:, 0])
 
 
 def rank(one: Prediction) -> int:
@@ -129,22 +110,12 @@ def _last(example: Example) -> str:
 
 
 def _figures(predictions: Sequence[Prediction]) -> Floats:
-    """FIGURES of each history and 1 for it, (n, 5)."""
+    """FIGURES of each history, (n, 4)."""
     ranks = np.array([rank(one) for one in predictions], np.float64)
     there = ranks > 0
     columns = [there & (ranks <= most) for most in (1, 2, 5)]
     reciprocal = np.divide(1.0, ranks, out=np.zeros_like(ranks), where=there)
-    return np.stack([*(column.astype(np.float64) for column in columns), reciprocal, np.ones_like(ranks)], 1)
-
-
-def _mean(sums: Floats) -> Floats:
-    total, count = sums[..., 0], sums[..., 1]
-    result: Floats = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    return result
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)
+    return np.stack([*(column.astype(np.float64) for column in columns), reciprocal], 1)
 
 
 def _service(response: dict[str, str]) -> str:
@@ -196,7 +167,7 @@ def _mistake(case: Case, example: Example, prediction: Prediction, _facts: None)
     }
 
 
-HEADLINE = Measure("recall_at_1", recall_counts, _mean)
+HEADLINE = Measure("recall_at_1", recall_counts, mean)
 ANALYSIS = replace(
     by_kind(HEADLINE, (NEAR, SAME_ACT, OTHER_SERVICE, OTHER_ACT, OTHER), _kind, _service),
     slices=_slices,

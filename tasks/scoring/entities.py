@@ -15,6 +15,7 @@ from tasks.scoring import errors, intervals, invariance, mistakes, occurrences, 
 from tasks.scoring.baselines import Baselines
 from tasks.scoring.cases import Analysis
 from tasks.scoring.confusion import confusion
+from tasks.scoring.figures import rounded
 from tasks.scoring.measures import Measure, f1, macro_f1
 from tasks.scoring.spans import Spans
 from tasks.scoring.tokens import token_table
@@ -145,11 +146,11 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     drawn = np.split(intervals.resample(together, groups), edges, axis=1)
     for (ending, (_, figure)), sums in zip(variants.items(), drawn, strict=True):
         low, high = intervals.limits(figure(sums))
-        scores[f"entity_f1{ending}_low"], scores[f"entity_f1{ending}_high"] = _rounded(low), _rounded(high)
+        scores[f"entity_f1{ending}_low"], scores[f"entity_f1{ending}_high"] = rounded(low), rounded(high)
     for number, row in enumerate(scores["per_type"].values()):  # the counts of _macro are those of the types
         low, high = intervals.limits(f1(drawn[-1][:, 3 * number : 3 * number + 3]))
-        row["f1_low"], row["f1_high"] = _rounded(low), _rounded(high)
-    return {**scores, "interval": intervals.describe(groups)}
+        row["f1_low"], row["f1_high"] = rounded(low), rounded(high)
+    return scores
 
 
 def figures(counts: Counts) -> dict[str, Any]:
@@ -165,7 +166,7 @@ def figures(counts: Counts) -> dict[str, Any]:
         "schemata": {name: _schema(table.sum(axis=0)) for name, table in counts.schemata.items()},
     }
     for ending, (matrix, figure) in counts.variants().items():
-        scores[f"entity_f1{ending}"] = _rounded(figure(matrix.sum(axis=0)))
+        scores[f"entity_f1{ending}"] = rounded(figure(matrix.sum(axis=0)))
     for ending, matrix in (("", _micro(counts.strict)), ("_lenient", counts.lenient)):
         row = _scores(matrix.sum(axis=0))
         scores[f"entity_precision{ending}"], scores[f"entity_recall{ending}"] = row["precision"], row["recall"]
@@ -176,9 +177,9 @@ def figures(counts: Counts) -> dict[str, Any]:
 def _scores(sums: Floats) -> dict[str, float | int]:
     right, predicted, gold = sums
     return {
-        "f1": _rounded(f1(sums)),
-        "precision": _rounded(right / max(predicted, 1)),
-        "recall": _rounded(right / max(gold, 1)),
+        "f1": rounded(f1(sums)),
+        "precision": rounded(right / max(predicted, 1)),
+        "recall": rounded(right / max(gold, 1)),
         "support": int(gold),
     }
 
@@ -200,10 +201,6 @@ def _as_f1(categories: Floats) -> Floats:
     correct, incorrect, partial, missed, spurious = np.moveaxis(categories, -1, 0)
     both = correct + incorrect + partial
     return np.stack([correct + partial / 2, both + spurious, both + missed], -1)
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)
 
 
 def strict_counts(predictions: Sequence[Prediction]) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tasks.scoring.cases import RIGHT, Case
+from tasks.scoring.figures import rounded
 from tasks.scoring.measures import Measure
 
 MOST = 100  # entries of a dimension that are kept, by gain; a corpus may have thousands of documents
@@ -37,7 +38,7 @@ def focus(
     if_right = np.array([case.if_right for case in cases], dtype=np.float64).reshape(len(cases), width)
     totals, wrong = counts.sum(axis=0), np.array([case.kind != RIGHT for case in cases], dtype=bool)
     items = np.array([(len(case.gold), len(case.predicted)) for case in cases], dtype=int).reshape(len(cases), 2)
-    value = _rounded(measure.figure(totals))
+    value = rounded(measure.figure(totals))
     groups: dict[tuple[str, str], list[int]] = {}
     for index, (case, names) in enumerate(zip(cases, slices, strict=True)):
         if case.kind != RIGHT:
@@ -47,7 +48,7 @@ def focus(
     entries = []
     for (dimension, name), members in groups.items():
         mended = if_right[members].sum(axis=0) - counts[members].sum(axis=0)
-        reached = _rounded(measure.figure(totals + mended))
+        reached = rounded(measure.figure(totals + mended))
         gold, predicted = items[members].sum(axis=0).tolist()
         entries.append(
             {
@@ -56,7 +57,7 @@ def focus(
                 "errors": int(wrong[members].sum()),
                 "gold": gold,
                 "predicted": predicted,
-                "figure": None if dimension == "kind" else _rounded(measure.figure(counts[members].sum(axis=0))),
+                "figure": None if dimension == "kind" else rounded(measure.figure(counts[members].sum(axis=0))),
                 "figure_if_right": reached,
                 "gain": round(reached - value, 6),
             }
@@ -88,7 +89,3 @@ def _bounded(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[
         if seen[dimension] <= MOST:
             kept.append(entry)
     return kept, {dimension: number - MOST for dimension, number in sorted(seen.items()) if number > MOST}
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)

@@ -40,9 +40,10 @@ def _group(prediction: Prediction) -> tuple[str, str]:
     return prediction.id.rpartition(":")[0], prediction.document
 
 
-def describe(groups: NDArray[np.int64]) -> str:
-    """What was done, as it stands in the metrics."""
-    unit = "sentences" if len(np.unique(groups)) == len(groups) else "documents"
+def describe(predictions: Sequence[Prediction], examples: str) -> str:
+    """What was done, as it stands in the metrics; ``examples`` is what the task calls several of them."""
+    groups = group_ids(predictions)
+    unit = examples if len(np.unique(groups)) == len(groups) else "documents"
     return f"95 % bootstrap over {unit}, {RESAMPLES} resamples"
 
 

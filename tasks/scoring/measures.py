@@ -40,6 +40,18 @@ def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
+def counted(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The counts whose figure is `mean`: the value of each item and 1 for it, (n,) to (n, 2)."""
+    return np.stack([values, np.ones(len(values))], 1)
+
+
+def mean(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean from a sum and how many it has, (..., 2) to (...); 0 of nothing."""
+    total, count = sums[..., 0], sums[..., 1]
+    result: NDArray[np.float64] = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+    return result
+
+
 def macro_f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean F1 of the types from (right, predicted, gold) of one type after the other on the last axis, (..., 3 types).
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tasks.records import Example, Prediction
 from tasks.scoring import intervals
 from tasks.scoring.cases import Case
-from tasks.scoring.measures import Measure
+from tasks.scoring.figures import bounded
+from tasks.scoring.measures import Measure, counted, mean
 from tasks.scoring.selection import rouge
 from tasks.scoring.wholes import binned, token_table
 from tasks.scoring.written import (
@@ -47,18 +48,14 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
         predictions: gold is a list of references, predicted a list of one text.
     """
     groups = intervals.group_ids(predictions)
-    best, mean = figures(predictions)
+    best, averaged = figures(predictions)
     scores: dict[str, Any] = {}
-    for rows, ending in ((best, ""), (mean, "_mean")):
+    for rows, ending in ((best, ""), (averaged, "_mean")):
         for column, name in enumerate(NAMES):
-            counted = _counted(rows[:, column])
-            low, high = intervals.bootstrap(counted, groups, share)
-            scores[name + ending] = _rounded(share(counted.sum(axis=0)))
-            scores[f"{name}{ending}_low"], scores[f"{name}{ending}_high"] = _rounded(low), _rounded(high)
+            scores |= bounded(counted(rows[:, column]), groups, {name + ending: mean})
     return {
         **scores,
         "gold_entities": sum(len(one.gold) for one in predictions),
-        "interval": intervals.describe(groups),
         "mean_words": round(sum(len(words(one.predicted[0])) for one in predictions) / max(len(predictions), 1), 2),
         "mode": "best of the references",
         "per_type": {},
@@ -78,14 +75,7 @@ def figures(predictions: Sequence[Prediction]) -> tuple[Floats, Floats]:
 
 def counts(predictions: Sequence[Prediction]) -> Floats:
     """ROUGE-L of each text and 1 for it, (n, 2)."""
-    return _counted(figures(predictions)[0][:, 2])
-
-
-def share(sums: Floats) -> Floats:
-    """The mean from a sum and how many it has, (..., 2) to (...)."""
-    total, count = sums[..., 0], sums[..., 1]
-    result: Floats = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    return result
+    return counted(figures(predictions)[0][:, 2])
 
 
 def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:
@@ -149,14 +139,6 @@ def _new(text: str, source: str) -> str:
     return binned(round(100 * novelty(text, source)), (0, 10, 30, 60), NEW)
 
 
-def _counted(values: Floats) -> Floats:
-    return np.stack([values, np.ones(len(values))], 1)
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)
-
-
-HEADLINE = Measure("rouge_l", counts, share)
+HEADLINE = Measure("rouge_l", counts, mean)
 ANALYSIS = by_fault(HEADLINE, fault_of(nearness, FAR, without=(NUMBER_LOST, NUMBER_INVENTED)), _slices, nearness)
 confidences, confusion = no_confidences, no_confusion

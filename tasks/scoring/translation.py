@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tasks.records import Example, Prediction
 from tasks.scoring import intervals
 from tasks.scoring.cases import Case
+from tasks.scoring.figures import bounded, rounded
 from tasks.scoring.measures import Measure
 from tasks.scoring.selection import IDEOGRAPHS, bleu_counts, bleu_of
 from tasks.scoring.wholes import binned, token_table
@@ -33,16 +34,12 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     groups = intervals.group_ids(predictions)
     scores: dict[str, Any] = {}
     for measure in (HEADLINE, CHRF):
-        counts = measure.counts(predictions)
-        low, high = intervals.bootstrap(counts, groups, measure.figure)
-        scores[measure.name] = _rounded(measure.figure(counts.sum(axis=0)))
-        scores[f"{measure.name}_low"], scores[f"{measure.name}_high"] = _rounded(low), _rounded(high)
+        scores |= bounded(measure.counts(predictions), groups, {measure.name: measure.figure})
     sums = HEADLINE.counts(predictions).sum(axis=0)
     return {
         **scores,
         "gold_entities": sum(len(one.gold) for one in predictions),
-        "interval": intervals.describe(groups),
-        "length_ratio": _rounded(sums[8] / max(sums[9], 1)),
+        "length_ratio": rounded(sums[8] / max(sums[9], 1)),
         "mode": "all references at once",
         "per_type": {},
         "predicted_entities": len(predictions),
@@ -144,10 +141,6 @@ def _copied(source: str, reference: str, text: str) -> str:
         return "none to copy"
     kept = len(shared & set(COPIED.findall(text)))
     return "all copied" if kept == len(shared) else "some lost" if kept else "all lost"
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)
 
 
 HEADLINE = Measure("bleu", counts, bleu_of)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.records import Prediction
 from tasks.scoring import intervals
+from tasks.scoring.figures import ends, rounded
 from tasks.scoring.measures import f1, macro_f1
 
 Floats = NDArray[np.float64]
@@ -26,8 +27,8 @@ def typed(
         micro: name of the micro F1.
 
     Returns:
-        Both figures with ``_low`` and ``_high``, ``per_type``, precision and recall (the
-        means over the types, under the headline's name without ``_f1``), and how the intervals were made.
+        Both figures with ``_low`` and ``_high``, ``per_type``, and precision and recall (the means over
+        the types, under the headline's name without ``_f1``).
     """
     groups = intervals.group_ids(predictions)
     width = len(names)
@@ -38,23 +39,20 @@ def typed(
     precision, recall = _shares(table[:, 0], table[:, 1]), _shares(table[:, 0], table[:, 2])
     stem = headline.removesuffix("_f1")
     scores: dict[str, Any] = {
-        f"{stem}_precision": _rounded(precision.mean() if width else 0.0),
-        f"{stem}_recall": _rounded(recall.mean() if width else 0.0),
-        "interval": intervals.describe(groups),
+        f"{stem}_precision": rounded(precision.mean() if width else 0.0),
+        f"{stem}_recall": rounded(recall.mean() if width else 0.0),
     }
     for name, figure in ((headline, lambda x: macro_f1(x[..., :-1])), (micro, _micro)):
-        low, high = intervals.limits(figure(drawn))
-        scores[name] = _rounded(figure(sums))
-        scores[f"{name}_low"], scores[f"{name}_high"] = _rounded(low), _rounded(high)
+        scores |= ends(name, figure, sums, drawn)
     every = f1(table)
     low, high = intervals.limits(f1(drawn[:, :-1].reshape(len(drawn), width, 3)))
     scores["per_type"] = {
         name: {
-            "f1": _rounded(every[number]),
-            "f1_low": _rounded(low[number]),
-            "f1_high": _rounded(high[number]),
-            "precision": _rounded(precision[number]),
-            "recall": _rounded(recall[number]),
+            "f1": rounded(every[number]),
+            "f1_low": rounded(low[number]),
+            "f1_high": rounded(high[number]),
+            "precision": rounded(precision[number]),
+            "recall": rounded(recall[number]),
             "support": int(table[number, 2]),
         }
         for number, name in enumerate(names)
@@ -71,7 +69,3 @@ def _micro(sums: Floats) -> Floats:
 def _shares(part: Floats, whole: Floats) -> Floats:
     result: Floats = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
     return result
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from tasks import adapters, params
+from tasks import adapters, params_file
 from tasks.models import resolve
 from tasks.preprocess import preprocess
 from tasks.records import Example, Prediction, read_examples
@@ -26,14 +26,14 @@ TYPES = ["LOC", "MISC", "ORG", "PER"]
 def test_the_params_block_loads(conll2003: Any, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(conll2003.block("yaml"), encoding="utf-8")
-    settings = params.load(path)
+    settings = params_file.load(path)
     options = settings.finetune
     assert (options.model, options.max_length, options.batch_size) == ("bert-base-cased", 128, 16)
     assert (options.learning_rate, options.epochs) == (2e-5, 5)
     _, load = resolve(options.model, options.revision)
     assert re.fullmatch(r"[0-9a-f]{40}", load["revision"])
     adapter = adapters.find(settings.task)
-    params.check(adapter.options, settings.options, path, "token_classification.")
+    params_file.check(adapter.options, settings.options, path, "token_classification.")
 
 
 def test_the_page_names_tests_that_exist(conll2003: Any) -> None:
@@ -84,13 +84,13 @@ def test_both_forms_of_the_files_are_read(conll2003: Any, tmp_path: Path, scheme
     for name in ("train.txt", "valid.txt", "test.txt"):
         (raw / name).write_text(text, encoding="utf-8")
     (tmp_path / "params.yaml").write_text(conll2003.block("yaml"), encoding="utf-8")
-    settings = params.load(tmp_path / "params.yaml")
+    settings = params_file.load(tmp_path / "params.yaml")
     adapter = adapters.find(settings.task)
     summary = preprocess(
         raw,
         tmp_path / "prepared",
         adapter=adapter,
-        options=params.check(adapter.options, settings.options, tmp_path / "params.yaml"),
+        options=params_file.check(adapter.options, settings.options, tmp_path / "params.yaml"),
         dataset=settings.dataset,
         splits=settings.splits.model_dump(),
         seed=settings.seed,

@@ -6,7 +6,7 @@ import pytest
 
 from flows.lock_text import locked
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 

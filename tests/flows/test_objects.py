@@ -7,7 +7,7 @@ import pytest
 
 from flows.objects import objects
 from hone.sides import PREDICTIONS
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 
 @pytest.fixture

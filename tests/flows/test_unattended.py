@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from flows.unattended import message
+
 PULL = ("pull_request: false", "pull_request: true")
 
 
@@ -151,3 +153,11 @@ def test_without_remotes_a_branch_of_the_clone_is_published_against_a_tag(team: 
     assert done.stdout.splitlines()[-1].startswith("Published: hone/nightly is at ")
     assert team.mine.must("git", "log", "-1", "--format=%s", "hone/nightly").startswith("Better: ")
     assert team.published() == ""
+
+
+@pytest.mark.parametrize(
+    "title", ["Slices that moved most", "Sentences fixed: 3", "Histories broken: 12, the first 10"]
+)
+def test_the_commit_says_the_figures_and_no_text_of_the_data(title: str) -> None:
+    verdict = f"**Better: recall\\_at\\_1**\n\n#### Figures\n\n| a | b |\n\n#### {title}\n\n- `a:1`\n  - gold: secret"
+    assert message(verdict) == "Better: recall_at_1\n\nFigures\n\n| a | b |\n"

@@ -11,7 +11,8 @@ import pytest
 
 from flows.watching import answers, moment, table, verdict, watched
 from tasks.errors import UserError
-from tasks.params import Params, load
+from tasks.params import Params
+from tasks.params_file import load
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["Ann", "met", "Bob", "in", "Oslo", "."]

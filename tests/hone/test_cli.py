@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from hone import cli
 from tasks.errors import UserError
-from tasks.params import load
+from tasks.params_file import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict", "export"]

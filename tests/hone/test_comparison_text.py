@@ -11,7 +11,7 @@ ONE = Comparison(0.5, 0.55, 0.02, 0.08, 0.0123, 0.043, 50, 100, (1, 1), "better"
 FEWER = Comparison(-12.5, -3.0, 6.0, 13.0, 0.0001, 4.0, 9, 100, (2, 1), "better")
 NASTY = Sentence("a.conll:1", "[A|B <b> PER]", "A|B *x* @team", "`code`")
 JUDGEMENT = Judgement(
-    "entity_f1", "documents", ONE, {"PER": ONE}, {"missed": FEWER}, {"casing: a|b": ONE}, [NASTY], [], 1, 0
+    "entity_f1", "documents", "sentences", ONE, {"PER": ONE}, {"missed": FEWER}, {"casing: a|b": ONE}, [NASTY], [], 1, 0
 )
 FOUND = Difference(["aaaaaaa"], ["workspace"], {"seed": ("1", "2")}, {}, ["A note."], JUDGEMENT)
 
@@ -65,3 +65,10 @@ def test_all_slices_that_are_sure_are_shown_and_else_the_surest() -> None:
     assert [n for n in range(12) if f"s: {n:02}" in shown] == list(range(8))
     sure = {name: replace(one, verdict="worse") for name, one in many.items()}
     assert "s: 11" in terminal(replace(FOUND, judgement=replace(JUDGEMENT, slices=sure)), None)
+
+
+def test_what_was_fixed_and_broken_has_the_name_of_the_task() -> None:
+    found = replace(FOUND, judgement=replace(JUDGEMENT, examples="histories", broken=[NASTY], broken_count=12))
+    for text in (markdown(found, None), terminal(found, None)):
+        assert "Histories fixed: 1" in text and "Histories broken: 12, the first 1" in text
+        assert "entences" not in text

@@ -24,7 +24,7 @@ plots:"""
 
 MODEL = """
 from pathlib import Path
-from tasks.params import load
+from tasks.params_file import load
 from tasks.records import write_json
 rate = load(Path("params.yaml")).finetune.learning_rate
 for folder in ("data/model", "data/report"):

@@ -67,7 +67,7 @@ def test_two_systems_are_compared_in_words_of_the_task(capsys: pytest.CaptureFix
     poor = lines("poor.jsonl", *({"label": "a"} for _ in range(60)))
     text = result(capsys, gold, poor, gold, form="text")
     assert "gold.jsonl against poor.jsonl: better; macro F1 +0.6667" in text
-    assert "60 texts, 60 gold labels" in text
+    assert "60 texts, 60 gold labels; in brackets: 95 % bootstrap over texts, 1000 resamples" in text
     assert "entit" not in text
 
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from serving.exported import Exported
 from serving.model import serve_from
 from tasks.errors import UserError
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "ann": 4, "nordhaven": 5, "met": 6, "in": 7}

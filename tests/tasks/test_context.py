@@ -7,8 +7,9 @@ from tasks.adapters.token_classification import adapter, decode, encode
 from tasks.context import around, shares, surround
 from tasks.encoding import IGNORED
 from tasks.models import load_tokenizer
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.records import Example
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["O", "B-X", "I-X"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import params
+from tasks import params, params_file
 from tasks.adapters import Encoded, find
 from tasks.answering import answers
 from tasks.errors import UserError
@@ -19,10 +19,11 @@ from tasks.export import export, verdict
 from tasks.finetune import finetune
 from tasks.models import content_hash
 from tasks.onnx_model import load, many_text_answers, text_answers
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.preprocess import preprocess
 from tasks.records import read_examples, read_predictions
 from tasks.scoring.paired import Comparison
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = Path(__file__).parent / "adapters" / "fixtures"
@@ -30,7 +31,7 @@ FIXTURES = Path(__file__).parent / "adapters" / "fixtures"
 
 def exported(task: str, head: str, encoder: Path, folder: Path) -> params.Params:
     """A tiny model of the task, trained for an epoch, evaluated and exported below ``folder``."""
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["task"], values["options"] = task, read_yaml(ROOT / "params.yaml")[task]
     values["dataset"] = "rows"
     values["finetune"] |= {"model": str(encoder), "revision": content_hash(encoder), "max_length": 48, "head": head}

@@ -11,9 +11,9 @@ from tasks.adapters import Encoded
 from tasks.batches import collate
 from tasks.compute import Machine
 from tasks.depths import depths, freeze
+from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
 from tasks.fast_engine import FastEngine, _parts, unfit
-from tasks.finetune import set_dropout
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
 from tasks.objectives import mean_cross_entropy
 from tasks.optimizers import parameter_groups, set_rate

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks import params, records
+from tasks import params, params_file, records
 from tasks.errors import UserError
 from tasks.finetune import finetune
 from tasks.models import content_hash
@@ -31,7 +31,7 @@ def prepared(tmp_path: Path) -> Path:
 
 def run(bert_folder: Path, prepared: Path, **changes: Any) -> dict[str, Any]:
     """Run the stage with some values of the block finetune changed; the model's card."""
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["finetune"] |= {"model": str(bert_folder), "revision": content_hash(bert_folder), "max_length": 48}
     values["finetune"] |= {"epochs": 2, "batch_size": 4, "window_overlap": 4} | changes
     values["compute"] |= {"device": "cpu", "precision": "fp32", "threads": 1}
@@ -91,3 +91,11 @@ def test_patience_reaches_training(bert_folder: Path, prepared: Path) -> None:
 def test_what_the_model_cannot_do_is_refused_before_any_step(bert_folder: Path, prepared: Path) -> None:
     with pytest.raises(UserError, match=r"finetune\.frozen_layers: 3 is more than the 2 layers of finetune\.model"):
         run(bert_folder, prepared, frozen_layers=3)
+
+
+def test_a_combination_that_is_refused_leaves_the_last_model(bert_folder: Path, prepared: Path) -> None:
+    run(bert_folder, prepared, max_steps=1)
+    before = content_hash(prepared.parent / "model")
+    with pytest.raises(UserError, match=r"finetune\.model: scratch is for tasks that write texts"):
+        run(bert_folder, prepared, model="scratch")
+    assert content_hash(prepared.parent / "model") == before

@@ -13,10 +13,10 @@ from tasks.adapters import Encoded
 from tasks.batches import collate
 from tasks.checkpoints import Checkpoints
 from tasks.compute import Machine
+from tasks.dropout import set_dropout
 from tasks.encoder_decoders import label_logits, load, write_small
 from tasks.encoding import IGNORED
 from tasks.errors import UserError
-from tasks.finetune import set_dropout
 from tasks.generation import Writer, mean_loss, writer_of, written
 from tasks.models import content_hash, load_tokenizer
 from tasks.objectives import SEQUENCES
@@ -165,13 +165,6 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy: Path, tmp_path: Path) -> Non
     assert resumed.history == found.history
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
-
-
-def test_dropout_reaches_models_that_drop_by_a_number(toy: Path) -> None:
-    model, _, _ = opened(toy)
-    set_dropout(model.config, model, 0.4, 0.2)
-    layer = model.model.decoder.layers[0]
-    assert (layer.dropout, layer.self_attn.dropout, model.config.dropout) == (0.4, 0.2, 0.4)
 
 
 def test_what_is_too_long_is_cut_and_more_than_the_decoder_can_write_refused(toy: Path) -> None:

@@ -13,13 +13,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, BertConfig, BertModel, pipeline
 
-from tasks import adapters, params, records
+from tasks import adapters, params, params_file, records
 from tasks.batches import collate
 from tasks.compute import Machine
+from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine
-from tasks.finetune import finetune, set_dropout
+from tasks.finetune import finetune
 from tasks.heads import HEAD, Tagger, chain_of, hidden_states, with_head
 from tasks.models import content_hash, load_tokenizer
 from tasks.objectives import mean_cross_entropy
@@ -65,7 +66,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings_for(folder: Path, context: str = "none", **changes: Any) -> params.Params:
     """params.yaml with a toy model in float32 and some values of the block ``finetune`` changed."""
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["finetune"] |= {"model": str(folder), "revision": content_hash(folder), "max_length": 48, "epochs": 6}
     values["finetune"] |= {"learning_rate": 5e-3, "batch_size": 4, "dropout": 0.0, "window_overlap": 4} | changes
     values["compute"] |= {"device": "cpu", "precision": "fp32", "threads": 1}
@@ -269,11 +270,3 @@ def test_a_model_without_its_head_is_refused(deep_folder: Path, prepared: Path, 
     records.write_json(tmp_path / "model/hone.json", card)
     with pytest.raises(UserError, match=r"hone\.json: head missing \(an older hone made it\)"):
         Predictor(tmp_path / "model", ADAPTER, CPU, 8)
-
-
-def test_a_head_that_is_none_of_the_task_is_refused_at_once(
-    deep_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(adapters, "find", lambda _: replace(ADAPTER, heads=("linear", "mlp")))
-    with pytest.raises(UserError, match=r"finetune\.head: crf does not go with task: token_classification; .*: linear"):
-        finetune(settings_for(deep_folder, head="crf"), tmp_path, tmp_path / "m", tmp_path / "h", None)

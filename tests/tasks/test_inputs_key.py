@@ -9,7 +9,7 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.inputs_key import inputs_key
-from tasks.params import read_yaml
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 

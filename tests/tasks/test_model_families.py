@@ -11,7 +11,8 @@ from tasks.adapters import find
 from tasks.errors import UserError
 from tasks.heads import refuse_other_head, with_head
 from tasks.objectives import make
-from tasks.params import check, read_yaml, tasks_available
+from tasks.params_file import check, tasks_available
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 CLASSES = {"extractive_qa": ["start", "end"], "token_classification": ["O", "B-X", "I-X"]}

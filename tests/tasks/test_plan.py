@@ -13,9 +13,9 @@ from tasks.adapters import Encoded
 from tasks.adapters.token_classification import model as token_classifier
 from tasks.checkpoints import Checkpoints
 from tasks.compute import Machine
+from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
 from tasks.fast_engine import FastEngine
-from tasks.finetune import set_dropout
 from tasks.models import load_tokenizer
 from tasks.plain_engine import PlainEngine
 from tasks.schedules import schedule

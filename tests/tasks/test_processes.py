@@ -12,7 +12,7 @@ import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
-from tasks import params, processes, records
+from tasks import params, params_file, processes, records
 from tasks.compute import Machine
 from tasks.errors import UserError
 from tasks.models import content_hash
@@ -107,7 +107,7 @@ def test_what_does_not_go_together_is_refused(
     changes: dict[str, Any], device: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["finetune"] |= {"processes": 2} | changes
     machine = Machine(torch.device(device), bf16=False, description=device)
     with pytest.raises(UserError, match=f"finetune.processes.*{message}"):
@@ -115,5 +115,5 @@ def test_what_does_not_go_together_is_refused(
 
 
 def test_one_process_is_never_refused() -> None:
-    settings = params.load(ROOT / "params.yaml")
+    settings = params_file.load(ROOT / "params.yaml")
     processes.check(settings, Machine(torch.device("mps"), bf16=False, description="mps"))

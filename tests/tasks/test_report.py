@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks import params, records
+from tasks import params, params_file, records, yaml_files
 from tasks.errors import UserError
 from tasks.report import report
 from tasks.reporting.naming import OWN_WORDS
@@ -22,7 +22,7 @@ RAW = ROOT / "data/raw/hone-ner"
 
 def settings(*, worst_mistakes: int = 40, show_text: bool = True) -> params.Params:
     shown = params.Report(worst_mistakes=worst_mistakes, show_text=show_text, license="apache-2.0")
-    return params.load(ROOT / "params.yaml").model_copy(
+    return params_file.load(ROOT / "params.yaml").model_copy(
         update={"task": "token_classification", "dataset": "tiny", "report": shown}
     )
 
@@ -104,7 +104,7 @@ def test_no_text_of_the_data_where_none_may_be_shown(tmp_path: Path) -> None:
 
 def test_files_that_hold_text_reach_neither_prefect_nor_plots() -> None:
     """A flow run shows the metrics of dvc.yaml and report.md, `dvc plots` draws the files of its plots block."""
-    pipeline = params.read_yaml(ROOT / "dvc.yaml")
+    pipeline = yaml_files.read_yaml(ROOT / "dvc.yaml")
     metrics = {next(iter(own)) for stage in pipeline["stages"].values() for own in stage.get("metrics", [])}
     drawn = json.dumps(pipeline["plots"])
     assert {"data/metrics.validation.json", "data/metrics.test.json"} <= metrics

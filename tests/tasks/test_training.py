@@ -13,10 +13,10 @@ from tasks.adapters.token_classification import model as token_classifier
 from tasks.batches import collate
 from tasks.checkpoints import Checkpoints
 from tasks.compute import Machine
+from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
 from tasks.errors import UserError
 from tasks.fast_engine import FastEngine
-from tasks.finetune import set_dropout
 from tasks.history import write_history
 from tasks.models import load_tokenizer
 from tasks.objectives import mean_cross_entropy

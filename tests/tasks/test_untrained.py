@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import adapters, compute, params
+from tasks import adapters, compute, params_file
 from tasks.adapters import Likeness
 from tasks.models import content_hash
 from tasks.records import Example
@@ -32,7 +32,7 @@ def text_of(example: Example) -> Likeness:
 
 @pytest.fixture
 def embed(bert_folder: Path) -> Embedder:
-    shipped = params.load(ROOT / "params.yaml")
+    shipped = params_file.load(ROOT / "params.yaml")
     machine = compute.set_up(
         shipped.compute.model_copy(update={"device": "cpu", "precision": "fp32", "threads": 1}), seed=1
     )

@@ -33,7 +33,7 @@ def test_gold_against_gold_is_perfect_and_no_evidence() -> None:
     found = judged([answers(set())], [answers(set())])
     assert (found.headline.before, found.headline.after, found.headline.verdict) == (1, 1, "no evidence")
     assert found.kinds == {} and found.fixed == found.broken == [] and set(found.types) == {"LOC", "PER"}
-    assert found.name == HEADLINE.name and found.unit == "examples"
+    assert found.name == HEADLINE.name and (found.unit, found.examples) == ("sentences", "sentences")
 
 
 def test_kinds_types_slices_and_sentences_by_hand() -> None:

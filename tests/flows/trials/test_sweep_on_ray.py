@@ -10,8 +10,9 @@ import pytest
 SEARCH = """
 import json
 from flows.search import search
-from tasks.params import Range, Sweep, read_yaml
+from tasks.params import Range, Sweep
 from tasks.scoring.goal import Figure
+from tasks.yaml_files import read_yaml
 from pathlib import Path
 
 def judge(outcome):

@@ -14,7 +14,7 @@ from hone.book.lessons import lessons
 from hone.book.rows import rows
 from hone.book.verdicts import Verdicts
 from hone.ledger import ledger
-from tasks.params import load
+from tasks.params_file import load
 
 
 def verdicts() -> Verdicts:

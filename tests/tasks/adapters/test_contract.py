@@ -3,6 +3,7 @@
 import importlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from tasks.adapters import Adapter, Encoded, Written, find
 from tasks.encoding import END, START
 from tasks.errors import Defect
 from tasks.models import load_tokenizer
-from tasks.params import check, read_yaml, tasks_available
-from tasks.records import Example, Row
+from tasks.params_file import check, tasks_available
+from tasks.records import Example, Prediction, Row
+from tasks.scoring.intervals import describe
+from tasks.verdict import judge
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -132,18 +136,37 @@ def test_gold_fed_back_as_prediction_scores_perfect(
     assert scores["gold_entities"] == raw
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_a_wrong_prediction_scores_less(task: str, bert_folder: Path) -> None:
+def with_one_wrong(task: str, folder: Path) -> tuple[Adapter, list[Example], list[Prediction], list[Prediction]]:
+    """The adapter, its examples, their gold as predictions, and the same with another answer to the first."""
     adapter, examples, classes, _ = parsed(task)
-    windows = adapter.encode(examples, load_tokenizer(str(bert_folder), {}), classes, 128, 4)
+    windows = adapter.encode(examples, load_tokenizer(str(folder), {}), classes, 128, 4)
     answers = oracle(task, windows, classes, examples)
+    right = adapter.decode(examples, answers, classes, settings(task))
     window, first = answers[0]
     wrong = Written("else", 1.0) if isinstance(first, Written) else np.roll(first, 1, axis=1)
     answers[0] = (window, wrong)
-    scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(
-        adapter.decode(examples, answers, classes, settings(task))
-    )
+    return adapter, examples, right, adapter.decode(examples, answers, classes, settings(task))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_wrong_prediction_scores_less(task: str, bert_folder: Path) -> None:
+    adapter, _, _, predictions = with_one_wrong(task, bert_folder)
+    scores = importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(predictions)
     assert 0 < scores[adapter.headline] < 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_intervals_and_verdicts_have_the_tasks_own_word_for_its_examples(task: str, bert_folder: Path) -> None:
+    adapter, examples, right, wrong = with_one_wrong(task, bert_folder)
+    word = adapter.wording.examples
+    assert "interval" not in importlib.import_module(f"tasks.scoring.{adapter.scorer}").score(wrong)
+    assert (
+        describe([replace(one, document=None) for one in wrong], word) == f"95 % bootstrap over {word}, 1000 resamples"
+    )
+    alone = [replace(one, document=None) for one in examples]
+    options = {"relevant": 0.05, "resamples": 1000, "show_text": True}
+    found = judge(task, [wrong], [right], alone, lambda: iter(alone), **options)
+    assert (found.unit, found.examples) == (word, word)
 
 
 @pytest.mark.parametrize("task", TASKS)

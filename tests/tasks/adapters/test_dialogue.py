@@ -11,8 +11,9 @@ from tasks.adapters.dialogue import HISTORY, OWN, adapter
 from tasks.encoding import IGNORED
 from tasks.errors import Defect, UserError
 from tasks.models import load_tokenizer
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.records import Example, Row
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 TURN = {"role": "user", "text": "who visited Toyota"}

@@ -12,9 +12,10 @@ from tasks.adapters.extractive_qa import adapter, decode, encode, parse
 from tasks.encoding import END, FIRST, IGNORED, START
 from tasks.errors import Defect, UserError
 from tasks.models import load_tokenizer
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.records import Example, Row
 from tasks.sources import Unreadable, reader
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 CONTEXT = "Merkel visited Graz and Graz visited Merkel in Nagoya"

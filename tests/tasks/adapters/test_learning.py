@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from tasks import params, records, sources
+from tasks import params, params_file, records, sources
 from tasks.adapters import find
 from tasks.compute import Machine
 from tasks.errors import UserError
 from tasks.finetune import finetune
 from tasks.models import content_hash
-from tasks.params import check, read_yaml, tasks_available
+from tasks.params_file import check, tasks_available
 from tasks.predictor import Predictor
 from tasks.records import Example, Row
 from tasks.scoring import selection
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -44,7 +45,7 @@ def prepare(task: str, folder: Path) -> list[Example]:
 
 
 def settings_of(task: str, model: Path, **changes: Any) -> params.Params:
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["task"], values["options"] = task, read_yaml(ROOT / "params.yaml")[task]
     values["finetune"] |= {"model": str(model), "revision": content_hash(model), "max_length": 64, "window_overlap": 8}
     values["finetune"] |= {"batch_size": 4, "max_steps": 20, "epochs": 9, "learning_rate": 1e-2, "dropout": 0.0}

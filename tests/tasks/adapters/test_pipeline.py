@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from tasks import params
+from tasks import params, params_file
 from tasks.adapters import find
 from tasks.evaluate import evaluate
 from tasks.finetune import finetune
 from tasks.models import content_hash
-from tasks.params import check, read_yaml, tasks_available
+from tasks.params_file import check, tasks_available
 from tasks.preprocess import preprocess
+from tasks.records import read_predictions
 from tasks.report import report
 from tasks.scoring.beaten import beaten
+from tasks.scoring.intervals import describe
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -26,7 +29,7 @@ SPLITS = ("train", "validation", "test")
 @pytest.mark.parametrize("task", tasks_available())
 def test_from_raw_files_to_the_report(task: str, bert_folder: Path, tmp_path: Path, capsys: Any) -> None:
     adapter = find(task)
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = params_file.load(ROOT / "params.yaml").model_dump()
     values["task"], values["options"] = task, read_yaml(ROOT / "params.yaml")[task]
     values["dataset"] = "rows"
     values["finetune"] |= {"model": str(bert_folder), "revision": content_hash(bert_folder), "max_length": 64}
@@ -69,6 +72,11 @@ def test_from_raw_files_to_the_report(task: str, bert_folder: Path, tmp_path: Pa
     assert sum(focus["errors"].values()) == len(mistakes)
     page = (data / "report" / "report.html").read_text()
     words = adapter.wording
+    for split, names_of_files in (("validation", ("report.html", "report.md")), ("test", ("model_card.md",))):
+        how = describe(list(read_predictions(data / f"predictions.{split}.jsonl")), words.examples)
+        assert json.loads((data / f"metrics.{split}.json").read_text())["interval"] == how
+        for name in names_of_files:
+            assert f"In brackets the {how}." in (data / "report" / name).read_text()
     assert f"validation: {words.headline}" in page
     if task != "token_classification":
         shown = re.sub(r"<style.*?</style>|<script.*?</script>", "", page, flags=re.S).lower()

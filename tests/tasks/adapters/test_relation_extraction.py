@@ -10,9 +10,10 @@ import pytest
 from tasks.adapters.relation_extraction import _kept, _segments, adapter, encode, parse
 from tasks.errors import Defect, UserError
 from tasks.models import load_tokenizer
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.records import Example, Row
 from tasks.sources import Unreadable, reader
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 TEXT = "Kestrel moves boxes in Graz"

@@ -15,10 +15,11 @@ from tasks.encoding import IGNORED
 from tasks.errors import Defect
 from tasks.models import load_tokenizer
 from tasks.objectives import make
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.predictor import Predictor
 from tasks.preprocess import preprocess
 from tasks.records import Example, Row, write_json
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")

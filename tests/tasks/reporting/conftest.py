@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import adapters, params
+from tasks import adapters, params, params_file
 from tasks.reporting.gather import Report, gather
 
 ROOT = Path(__file__).parents[3]
@@ -18,7 +18,7 @@ if str(ROOT) not in sys.path:  # for tests.browser
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
     """params.yaml as shipped, with a report that shows all."""
-    shipped = params.load(ROOT / "params.yaml")
+    shipped = params_file.load(ROOT / "params.yaml")
     report = params.Report(worst_mistakes=40, show_text=True, license="apache-2.0")
     return shipped.model_copy(update={"task": "token_classification", "dataset": "tiny", "report": report})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import adapters, params
+from tasks import adapters, params_file
 from tasks.preprocess import preprocess
 from tasks.reporting.findings import Change, Findings, read_findings
 
@@ -57,12 +57,12 @@ def test_preprocess_writes_what_is_read_here(tmp_path: Path) -> None:
     for number in range(4):
         (raw / f"{number}.conll").write_text(f"Dagny B-PER\nrings O\nfor O\n{number} O\n")
     adapter = adapters.find("token_classification")
-    settings = params.load(Path(__file__).parents[3] / "params.yaml")
+    settings = params_file.load(Path(__file__).parents[3] / "params.yaml")
     preprocess(
         raw,
         tmp_path / "prepared",
         adapter=adapter,
-        options=params.check(adapter.options, settings.options, Path("params.yaml")),
+        options=params_file.check(adapter.options, settings.options, Path("params.yaml")),
         dataset="clean",
         splits={"train": ["0.conll", "1.conll"], "validation": ["2.conll"], "test": []},
         seed=1,

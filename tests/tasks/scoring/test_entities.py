@@ -130,7 +130,6 @@ def test_strict_and_lenient_differ_where_an_entity_starts_with_i() -> None:
     assert scores["entity_f1"] == pytest.approx(2 * 1 / 3, abs=1e-6)
     assert scores["entity_f1_lenient"] == 1.0
     assert (scores["mode"], scores["scheme"]) == ("strict", "IOB2")
-    assert scores["interval"] == "95 % bootstrap over sentences, 1000 resamples"
     row = {"f1": 0.0, "f1_low": 0.0, "f1_high": 0.0, "precision": 0.0, "recall": 0.0, "support": 1}
     assert scores["per_type"]["PER"] == row
     assert (scores["gold_entities"], scores["sentences"], scores["words"]) == (2, 1, 4)

@@ -76,13 +76,13 @@ def test_groups_are_documents_of_a_file_and_sentences_without_one() -> None:
     made += [prediction("b:2", None), prediction("b:3", None)]
     groups = group_ids(made)
     assert groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 4, 5]
-    assert describe(groups) == "95 % bootstrap over documents, 1000 resamples"
+    assert describe(made, "texts") == "95 % bootstrap over documents, 1000 resamples"
 
 
 def test_of_too_few_documents_sentences_are_drawn_and_it_says_so() -> None:
-    groups = group_ids([prediction(f"a:{n}", "the only one") for n in range(4)])
-    assert groups.tolist() == [0, 1, 2, 3]
-    assert describe(groups) == "95 % bootstrap over sentences, 1000 resamples"
+    made = [prediction(f"a:{n}", "the only one") for n in range(4)]
+    assert group_ids(made).tolist() == [0, 1, 2, 3]
+    assert describe(made, "sentences") == "95 % bootstrap over sentences, 1000 resamples"
 
 
 @pytest.mark.parametrize("types", [1, 20])

@@ -2,7 +2,7 @@ import numpy as np
 
 from tasks.records import Prediction
 from tasks.scoring.entities import HEADLINE, score
-from tasks.scoring.measures import f1
+from tasks.scoring.measures import counted, f1, mean
 
 
 def test_f1_of_sums_and_of_nothing() -> None:
@@ -17,3 +17,8 @@ def test_the_headline_follows_from_the_counts_of_each_prediction() -> None:
     ]
     assert HEADLINE.counts(predictions).tolist() == [[1, 1, 1], [0, 2, 1], [0, 0, 0]]
     assert round(HEADLINE.of(predictions), 6) == score(predictions)["entity_f1"]
+
+
+def test_the_mean_of_counted_values_and_of_nothing() -> None:
+    assert mean(counted(np.array([1.0, 0.0, 0.5])).sum(axis=0)) == 0.5
+    assert mean(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [0.75, 0.0]

@@ -9,9 +9,10 @@ import pytest
 from tasks import rawfiles
 from tasks.adapters.translation import adapter
 from tasks.errors import UserError
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.records import Row
 from tasks.sources import Unreadable, reader, sides
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 NAME = "a.en:a.de"
