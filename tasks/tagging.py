@@ -1,6 +1,6 @@
 """Raw rows brought to words with IOB2 tags, and the count of gold in them: the data half of token_classification.
 
-Rows of CoNLL columns hold words and tags in two of the columns, JSON and table rows in two fields, or a ``text`` and
+Rows of CoNLL columns hold words and tags in two of the columns, JSON and table rows in two fields, or a text and
 spans of its characters (see tasks/character_spans.py).
 """
 
@@ -29,6 +29,8 @@ class TokenClassification(Section):
     tag_column: int
     token_field: str
     tag_field: str
+    text_field: str
+    spans_field: str
     scheme: Literal["auto", "IOB1", "IOB2", "BIOES", "BILOU", "BMES"]
     context: Literal["none", "document"]
 
@@ -69,7 +71,7 @@ def parse(row: Row, options: TokenClassification, facts: dict[str, Any], repairs
     if _format(row.file, options.format) == "conll":
         words, raw = _from_columns(row, options, facts)
     elif _has_spans(row, options):
-        text, spans = character_spans.read(row, repairs)
+        text, spans = character_spans.read(row, options.text_field, options.spans_field, repairs)
         words, target = tag_words(text, spans)
         return Example(row.place, row.document, {"words": words}, target)
     else:
@@ -88,7 +90,7 @@ def parse(row: Row, options: TokenClassification, facts: dict[str, Any], repairs
 def raw_items(row: Row, options: TokenClassification, facts: dict[str, Any]) -> int:  # noqa: ARG001 the contract's
     """Gold entities in a raw row: its spans, or the starts of entities in its tags. Counts broken rows as well."""
     if _format(row.file, options.format) != "conll" and _has_spans(row, options):
-        return character_spans.count(row)
+        return character_spans.count(row, options.spans_field)
     return tags.count_starts(_raw_tags(row, options))
 
 
@@ -118,7 +120,7 @@ def _converter(scheme: str) -> tags.Converter:
 
 
 def _has_spans(row: Row, options: TokenClassification) -> bool:
-    return options.format == "spans" or (options.token_field not in row.fields and "text" in row.fields)
+    return options.format == "spans" or (options.token_field not in row.fields and options.text_field in row.fields)
 
 
 def _raw_tags(row: Row, options: TokenClassification) -> list[str]:
@@ -175,7 +177,7 @@ def _from_fields(row: Row, options: TokenClassification) -> tuple[list[str], lis
     for name in (options.token_field, options.tag_field):
         if name not in row.fields:
             message = f"no field {name!r}; there are: {', '.join(map(str, row.fields)) or 'none'}"
-            remedy = f"set {BLOCK}.token_field and tag_field, or give each row 'text' and 'spans'"
+            remedy = f"set {BLOCK}.token_field and tag_field, or text_field and spans_field"
             raise _defect(row, options, "missing field", message, remedy)
         parts = _listed(row.fields[name])
         if parts is None or not all(isinstance(part, str) for part in parts):

@@ -57,7 +57,7 @@ def parse(row: Row, options: TextClassification, _facts: dict[str, Any], repairs
     labels = _labels(row, options)
     wrong = [label for label in labels if isinstance(label, bool) or not isinstance(label, str | int) or label == ""]
     if wrong or (options.labels == "one" and not labels):
-        value = row.fields.get(options.label_field)
+        value = _found(row.fields, options.label_field)
         raise _defect(row, options, "no label", f"{options.label_field!r} holds {value!r}", "give it a label by name")
     repairs["a number as label was read as its name"] += sum(isinstance(label, int) for label in labels)
     repairs += Counter()  # without those that did not occur
@@ -196,7 +196,7 @@ def show(inputs: dict[str, Any], target: str | list[str]) -> list[tuple[str, str
 
 
 def _field(row: Row, options: TextClassification, name: str) -> Any:
-    if name not in row.fields:
+    if name.partition(".")[0] not in row.fields and name not in row.fields:
         there = ", ".join(map(str, row.fields)) or "none"
         raise _defect(
             row,
@@ -205,12 +205,24 @@ def _field(row: Row, options: TextClassification, name: str) -> Any:
             f"no field {name!r}; there are: {there}",
             f"set {BLOCK}.text_field and label_field",
         )
-    return row.fields[name]
+    return _found(row.fields, name)
+
+
+def _found(fields: Any, name: str) -> Any:
+    """What stands under ``name``; dots lead into objects, in a list into each, whose values then count once."""
+    if isinstance(fields, dict) and name in fields:
+        return fields[name]
+    first, dot, rest = name.partition(".")
+    inner = fields.get(first) if isinstance(fields, dict) and dot else None
+    if not isinstance(inner, list):
+        return None if inner is None else _found(inner, rest)
+    values = [_found(part, rest) for part in inner]
+    return [value for number, value in enumerate(values) if value is not None and value not in values[:number]]
 
 
 def _labels(row: Row, options: TextClassification) -> list[Any]:
     """What stands where labels should, as far as it can be told apart."""
-    value = row.fields.get(options.label_field)
+    value = _found(row.fields, options.label_field)
     if isinstance(value, str):
         parts = value.split(options.separator) if options.labels == "many" else [value]
         return [part.strip() for part in parts if part.strip()]

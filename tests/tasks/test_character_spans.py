@@ -20,13 +20,25 @@ def row(spans: Any, text: Any = TEXT, field: str = "spans") -> Row:
 def test_objects_and_lists_are_read_in_order(field: str) -> None:
     repairs: Counter[str] = Counter()
     given = [[22, 28, "ORG"], {"start": 0, "end": 13, "label": "PER", "text": "Angela Merkel"}]
-    assert character_spans.read(row(given, field=field), repairs) == (TEXT, [(0, 13, "PER"), (22, 28, "ORG")])
+    assert character_spans.read(row(given, field=field), "text", "auto", repairs) == (
+        TEXT,
+        [(0, 13, "PER"), (22, 28, "ORG")],
+    )
     assert not repairs
+
+
+def test_fields_of_other_names_are_read_when_params_name_them() -> None:
+    entry = {"start": 22, "end": 28, "label": "ORG", "value": TEXT[22:28]}
+    given = Row("a.json", 1, None, {"content": TEXT, "annotations": [entry]})
+    assert character_spans.read(given, "content", "annotations", Counter()) == (TEXT, [(22, 28, "ORG")])
+    assert character_spans.count(given, "annotations") == 1
+    with pytest.raises(Defect, match="a list in the field 'labels'"):
+        character_spans.read(given, "content", "labels", Counter())
 
 
 def test_white_space_at_an_edge_is_left_out_and_counted() -> None:
     repairs: Counter[str] = Counter()
-    assert character_spans.read(row([[21, 29, "ORG"]]), repairs)[1] == [(22, 28, "ORG")]
+    assert character_spans.read(row([[21, 29, "ORG"]]), "text", "auto", repairs)[1] == [(22, 28, "ORG")]
     assert repairs == {"white space at the edge of a span was left out": 1}
 
 
@@ -59,7 +71,7 @@ def test_white_space_at_an_edge_is_left_out_and_counted() -> None:
 def test_broken_spans_are_named_with_their_gold(spans: Any, kind: str, message: str) -> None:
     repairs: Counter[str] = Counter()
     with pytest.raises(Defect) as caught:
-        character_spans.read(row(spans), repairs)
+        character_spans.read(row(spans), "text", "auto", repairs)
     assert caught.value.kind == kind
     assert str(caught.value).startswith(f"x.jsonl:3: {message}")
     assert caught.value.entities == (len(spans) if isinstance(spans, list) else 0)
@@ -69,7 +81,7 @@ def test_broken_spans_are_named_with_their_gold(spans: Any, kind: str, message: 
 @pytest.mark.parametrize("text", [None, "", " \n", ["a"]])
 def test_a_row_without_text_is_refused(text: Any) -> None:
     with pytest.raises(Defect, match="'text' holds"):
-        character_spans.read(row([], text=text), Counter())
+        character_spans.read(row([], text=text), "text", "auto", Counter())
 
 
 def test_messages_stay_short() -> None:

@@ -23,6 +23,8 @@ OPTIONS: dict[str, Any] = {
     "tag_column": -1,
     "token_field": "tokens",
     "tag_field": "tags",
+    "text_field": "text",
+    "spans_field": "auto",
     "context": "none",
     "scheme": "auto",
 }

@@ -68,6 +68,19 @@ def test_sets_of_labels_and_numbers_as_names() -> None:
     assert repairs == {"a number as label was read as its name": 1}
 
 
+def test_dots_lead_into_objects_and_into_each_of_a_list() -> None:
+    spans = [{"label": "Positive"}, {"label": "Negative"}, {"label": "Positive"}, {}]
+    row = Row("a.json", 1, None, {"about": {"content": "Up, then down."}, "spans": spans})
+    given = options(text_field="about.content", label_field="spans.label", labels="many")
+    assert adapter.parse(row, given, {}, Counter()).inputs == {"text": "Up, then down."}
+    assert adapter.parse(row, given, {}, Counter()).target == ["Negative", "Positive"]
+    assert adapter.raw_items(row, given, {}) == 2
+    with pytest.raises(Defect, match="leave one, or set"):
+        adapter.parse(row, options(text_field="about.content", label_field="spans.label"), {}, Counter())
+    with pytest.raises(Defect, match=r"no field 'marks\.text'"):
+        adapter.parse(row, options(text_field="marks.text", label_field="spans.label"), {}, Counter())
+
+
 def test_a_label_that_train_lacks_is_not_learned(bert_folder: Path) -> None:
     tokenizer = load_tokenizer(str(bert_folder), {})
     texts = [Example("a:1", None, {"text": "Graz"}, "new"), Example("a:2", None, {"text": "Graz"}, ["new", "y"])]
