@@ -31,9 +31,11 @@ ASKED = {
     "relation_extraction": "<e1>Angela Merkel</e1> visited <e2>Toyota</e2> in Nagoya.",
     "extractive_qa": '{"question": "who", "context": "Angela Merkel visited Toyota."}',
     "dialogue": '{"history": [{"role": "user", "text": "who visited Toyota"}], "candidates": ["Merkel", "Graz", "no"]}',
+    "dialogue_generation": '{"history": [{"role": "user", "text": "who visited Toyota"}]}',
 }
 SHORT = {"extractive_qa": 24}  # a window that holds a question and an answer; 16 for the others
-ONE_WINDOW = {"relation_extraction", "dialogue", "translation", "summarization"}  # keep of a long text a part
+# keep of a long text a part
+ONE_WINDOW = {"relation_extraction", "dialogue", "dialogue_generation", "translation", "summarization"}
 TEXTS = {"dialogue": 2}  # that are read apart in each example; one for the others
 
 
@@ -83,7 +85,7 @@ def oracle(
     return answers
 
 
-ADAPTERS = 7  # that there are; a file that is no longer found would pass every check here
+ADAPTERS = 8  # that there are; a file that is no longer found would pass every check here
 
 
 def test_adapters_were_found() -> None:
