@@ -93,12 +93,12 @@ class Wording:
     @property
     def figure(self) -> str:
         """The headline where it heads a column: F1, or its own name."""
-        return self.headline if self.written else "F1"
+        return "F1" if self.headline.endswith("F1") else self.headline
 
     @property
     def strict(self) -> str:
         """The headline within a sentence."""
-        return self.headline if self.written else "strict F1"
+        return "strict F1" if self.figure == "F1" else self.headline
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ adapter = Adapter(
         "responses",
         headline="recall@1 of 10",
         rule="A history counts when its own response is ranked first among ten candidates, nine of them responses from "
-        "elsewhere in the split. By service precision, recall and F1 are that share too: each history has one answer.",
+        "elsewhere in the split.",
     ),
     classes=lambda _labels: [],
     surround=surround,
