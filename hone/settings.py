@@ -50,14 +50,18 @@ def check(overrides: Mapping[str, Any]) -> None:
 
 def headline() -> str:
     """The metric by which the active task's models are compared, as it stands in the metrics files."""
-    scorer = adapters.find(read_yaml(PARAMS)["task"]).scorer
+    values = read_yaml(PARAMS)
+    scorer = adapters.find(adapters.name_of(values["task"], values[values["task"]])).scorer
     return str(import_module(f"tasks.scoring.{scorer}").HEADLINE.name)
 
 
 def wording() -> adapters.Wording | None:
     """How the task of params.yaml is spoken of; None where it names none that there is."""
-    task = read_yaml(PARAMS).get("task") if PARAMS.exists() else None
-    return adapters.find(task).wording if task in tasks_available() else None
+    values = read_yaml(PARAMS) if PARAMS.exists() else {}
+    task = values.get("task")
+    if task not in tasks_available():
+        return None
+    return adapters.find(adapters.name_of(task, values[task]) if task in values else task).wording
 
 
 def predict_command() -> str:

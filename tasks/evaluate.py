@@ -41,7 +41,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         UserError: the gold that was scored is not the gold that preprocess counted.
     """
     machine = compute.set_up(settings.compute, settings.seed)
-    adapter = adapters.find(settings.task)
+    adapter = adapters.find(adapters.name_of(settings.task, settings.options))
     summary = records.read_json(prepared / "summary.json")
     predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
     scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")

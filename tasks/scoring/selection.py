@@ -194,6 +194,12 @@ def rouge_l(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -
     return sum(best) / max(len(best), 1)
 
 
+def rouge_l_mean(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """The same with the mean over the references of a text (tasks/scoring/summarization_mean.py)."""
+    means = [sum(row[2] for row in table) / len(table) for table in rouge(gold, predicted)]
+    return sum(means) / max(len(means), 1)
+
+
 def rouge(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> list[list[list[float]]]:
     """F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) of each text against each of its references.
 

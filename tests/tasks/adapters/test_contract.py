@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from tasks import objectives, sources
-from tasks.adapters import Adapter, Encoded, Written, find
+from tasks.adapters import Adapter, Encoded, Written, find, name_of
 from tasks.encoding import END, START
-from tasks.errors import Defect
+from tasks.errors import Defect, UserError
 from tasks.models import load_tokenizer
 from tasks.params_file import check, tasks_available
 from tasks.records import Example, Prediction, Row
+from tasks.scoring import selection
 from tasks.scoring.intervals import describe
 from tasks.verdict import judge
 from tasks.yaml_files import read_yaml
@@ -190,3 +191,20 @@ def test_examples_can_be_shown_and_raw_text_be_answered(task: str, bert_folder: 
             assert example.inputs.get("context", text)[item["start"] : item["end"]] == item["text"]
         assert item["text"] in text
         assert 0 <= item["confidence"] <= 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_params_choose_a_variant_by_its_name_and_each_has_scorer_and_headline(task: str) -> None:
+    plain = find(task)
+    values = read_yaml(ROOT / "params.yaml")[task]
+    assert name_of(task, values) == task
+    for name in plain.variants:
+        adapter = find(f"{task}:{name}")
+        scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")
+        assert scorer.HEADLINE.name == adapter.headline != plain.headline
+        assert hasattr(selection, adapter.headline)
+        assert adapter.wording.headline != plain.wording.headline
+    if task == "summarization":
+        assert name_of(task, {**values, "references": "mean"}) == "summarization:mean"
+        with pytest.raises(UserError, match=r"summarization\.references: 'worst'"):
+            name_of(task, {**values, "references": "worst"})
