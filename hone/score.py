@@ -56,7 +56,7 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
         repairs += mended
         pairs = zip(right, answers, strict=True)
         systems.append([Prediction(one.place, one.tags, other.tags, [], one.document) for one, other in pairs])
-    examples = adapters.find(task).wording.examples
+    examples = adapters.find(settings.task).wording.examples
     found: dict[str, Any] = {
         "gold": str(gold),
         "read_as": scheme,

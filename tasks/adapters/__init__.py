@@ -179,7 +179,7 @@ class Adapter:
 
 
 def find(name: str) -> Adapter:
-    """The adapter of a task, or its variant by a name from `name_of`; tasks.params_file has checked that there is one."""
+    """The adapter of a task, or its variant by a name from `name_of`; tasks.params_file has checked that it exists."""
     task, _, variant = name.partition(":")
     adapter: Adapter = importlib.import_module(f"tasks.adapters.{task}").adapter
     return replace(adapter, **adapter.variants[variant]) if variant else adapter
