@@ -14,8 +14,8 @@ from hone.settings import PARAMS, wording
 from hone.terminal import paint
 from tasks import adapters
 from tasks.errors import UserError
-from tasks.params import read_yaml
 from tasks.records import read_examples, read_json, read_lines, read_predictions
+from tasks.yaml_files import read_yaml
 
 Run = tuple[str, str | None]  # text and label
 

@@ -16,6 +16,7 @@ from tasks.records import ABOUT, Example, Prediction
 from tasks.scoring import histories, intervals, selection
 from tasks.scoring.cases import Case
 from tasks.scoring.distinct import distinct
+from tasks.scoring.figures import bounded, rounded
 from tasks.scoring.measures import Measure
 from tasks.scoring.selection import ORDER, bleu_of, chrf_of
 from tasks.scoring.signatures import signatures
@@ -42,21 +43,17 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     groups = intervals.group_ids(predictions)
     scores: dict[str, Any] = {}
     for measure in (HEADLINE, BLEU):
-        counts = measure.counts(predictions)
-        low, high = intervals.bootstrap(counts, groups, measure.figure)
-        scores[measure.name] = _rounded(measure.figure(counts.sum(axis=0)))
-        scores[f"{measure.name}_low"], scores[f"{measure.name}_high"] = _rounded(low), _rounded(high)
+        scores |= bounded(measure.counts(predictions), groups, {measure.name: measure.figure})
     for order in (1, 2):
         name = f"distinct_{order}"
         figure, low, high = distinct([one.predicted[0] for one in predictions], order, groups)
-        scores |= {name: _rounded(figure), f"{name}_low": _rounded(low), f"{name}_high": _rounded(high)}
-        scores[f"{name}_of_gold"] = _rounded(distinct([one.gold[0] for one in predictions], order, groups)[0])
+        scores |= {name: rounded(figure), f"{name}_low": rounded(low), f"{name}_high": rounded(high)}
+        scores[f"{name}_of_gold"] = rounded(distinct([one.gold[0] for one in predictions], order, groups)[0])
     sums = BLEU.counts(predictions).sum(axis=0)
     return {
         **scores,
         "gold_entities": sum(len(one.gold) for one in predictions),
-        "interval": intervals.describe(groups),
-        "length_ratio": _rounded(sums[8] / max(sums[9], 1)),
+        "length_ratio": rounded(sums[8] / max(sums[9], 1)),
         "mode": "case does not count",
         "per_type": {},
         "predicted_entities": len(predictions),
@@ -184,10 +181,6 @@ def _copied(history: str, gold: str, text: str) -> str:
 
 def _end(example: Example) -> str:
     return " ".join(turn["text"] for turn in example.inputs["history"][-ALIKE:])
-
-
-def _rounded(value: Any) -> float:
-    return round(float(value), 6)
 
 
 HEADLINE = Measure("chrf", counts, chrf_of)

@@ -118,7 +118,7 @@ def test_spans_in_any_order_are_compared_by_what_lies_between() -> None:
 
 
 def test_of_an_encoder_decoder_the_encoder_compares_and_a_new_model_has_none(tmp_path: Path) -> None:
-    shipped = params.load(ROOT / "params.yaml")
+    shipped = params_file.load(ROOT / "params.yaml")
     machine = compute.set_up(
         shipped.compute.model_copy(update={"device": "cpu", "precision": "fp32", "threads": 1}), seed=1
     )

@@ -10,9 +10,10 @@ from tasks.adapters.dialogue_generation import adapter
 from tasks.duplicates import Duplicates
 from tasks.errors import Defect, UserError
 from tasks.models import load_tokenizer
-from tasks.params import check, read_yaml
+from tasks.params_file import check
 from tasks.records import ABOUT, Example, Row
 from tasks.text_to_text import BREAK
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[3]
 TURN = {"role": "user", "text": "who visited Toyota"}
