@@ -8,6 +8,7 @@ from tasks import sources
 from tasks.errors import Defect
 from tasks.records import Example, Row
 
+ALIKE = 3  # on Schema-Guided Dialogue fewer turns, and all of them, found worse responses
 Turn = dict[str, str]  # {"role": ..., "text": ...}
 Response = dict[str, str]  # {"text": ..., "service": ..., "act": ...}; "" where service or act is not known
 
@@ -74,6 +75,11 @@ def last_turns(examples: Iterable[Example], options: Options) -> Iterator[Exampl
 def as_text(history: Sequence[Turn]) -> str:
     """A history as a model reads it: each turn behind its role."""
     return " ".join(f"{turn['role']}: {turn['text']}" for turn in history)
+
+
+def end_of(history: Sequence[Turn]) -> str:
+    """The last ALIKE turns without their roles, by which histories are compared."""
+    return " ".join(turn["text"] for turn in history[-ALIKE:])
 
 
 def shown(history: Sequence[Turn]) -> list[tuple[str, str | None]]:

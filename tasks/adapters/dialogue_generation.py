@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 BLOCK = "dialogue_generation"
-ALIKE = 3  # last turns by which histories are compared
 
 
 class DialogueGeneration(Section):
@@ -109,7 +108,7 @@ def show(inputs: dict[str, Any], target: Sequence[str]) -> list[tuple[str, str |
 
 def likeness(example: Example) -> Likeness:
     """The last turns: of other ends of a dialogue the responses are others."""
-    return Likeness(" ".join(turn["text"] for turn in example.inputs["history"][-ALIKE:]))
+    return Likeness(dialogues.end_of(example.inputs["history"]))
 
 
 adapter = Adapter(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.dialogues import end_of
 from tasks.records import ABOUT, Example, Prediction
 from tasks.scoring import histories, intervals, selection
 from tasks.scoring.cases import Case
@@ -28,7 +29,6 @@ __all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "sco
 Floats = NDArray[np.float64]
 
 FAR = 0.15  # chrF of a response below which it counts as far from the gold one
-ALIKE = 3  # last turns by which TF-IDF compares histories
 ROWS = 256  # histories that are compared with all of train at once
 COPIED = re.compile(r"\w*\d[\w.,:]*\w|\d|(?<=[\w,] )[A-Z]\w+")  # numbers, and names as far as a capital tells
 PIECE = re.compile(r"\w+(?:[.,:]\w+)*")
@@ -88,15 +88,17 @@ def nearness(one: Prediction) -> float:
 def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:
     """The last turn said again, the response of the history of train that is most alike, and the most frequent one.
 
-    Alike is by TF-IDF over the last ALIKE turns, scikit-learn's with sublinear frequencies, compared by cosine; on
-    Schema-Guided Dialogue fewer turns and all of them were worse.
+    Alike is by TF-IDF over the last turns, scikit-learn's with sublinear frequencies, compared by cosine.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     asked = list(examples)
-    known = [(_end(one), one.target[0]) for one in train]
+    known = [(end_of(one.inputs["history"]), one.target[0]) for one in train]
     tfidf = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\w+")
-    there, wanted = tfidf.fit_transform([end for end, _ in known]), tfidf.transform([_end(one) for one in asked])
+    there, wanted = (
+        tfidf.fit_transform([end for end, _ in known]),
+        tfidf.transform([end_of(one.inputs["history"]) for one in asked]),
+    )
     nearest: list[int] = []
     for start in range(0, len(asked), ROWS):
         nearest += np.asarray((wanted[start : start + ROWS] @ there.T).argmax(axis=1)).ravel().tolist()
@@ -177,10 +179,6 @@ def _copied(history: str, gold: str, text: str) -> str:
         return "none to copy"
     kept = len(shared & set(PIECE.findall(text.casefold())))
     return "all copied" if kept == len(shared) else "some lost" if kept else "all lost"
-
-
-def _end(example: Example) -> str:
-    return " ".join(turn["text"] for turn in example.inputs["history"][-ALIKE:])
 
 
 HEADLINE = Measure("chrf", counts, chrf_of)
