@@ -140,7 +140,8 @@ class Known:
 
 def _facts(train: Iterable[Example], examples: Sequence[Example], cases: Sequence[Case]) -> Known:
     asked = {wording(one.target[0]) for one in examples} | {wording(case.predicted[0][2]) for case in cases}
-    services, often = set(), Counter[str]()
+    services: set[str] = set()
+    often = Counter[str]()
     for one in train:
         services.add(one.inputs[ABOUT]["service"])
         if (own := wording(one.target[0])) in asked:
