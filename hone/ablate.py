@@ -18,6 +18,7 @@ from hone.loop.wording import span
 from hone.run import signals
 from hone.trial_view import run_shown, say, short
 from hone.try_ import slug
+from tasks import adapters
 from tasks.errors import UserError
 from tasks.params import Choice, Params
 from tasks.scoring.paired import Comparison, holm
@@ -51,7 +52,7 @@ def ablate(settings: Params, seeds: int, on: On, address: str | None, git_remote
     systems = whole | {slug({one.param: one.off}): {one.param: one.off} for one in chosen}
     run = partial(run_shown, metric=given.headline(), on=on, address=address, git_remote=git_remote, quiet=as_json)
     with signals(), outs() as store:
-        target = Target(settings.task, settings.goal, store)
+        target = Target(adapters.name_of(settings.task, settings.options), settings.goal, store)
         outcomes = over_seeds(systems, kind="ablate", group="ablate", first=settings.seed, seeds=seeds, run=run)
         relevant, resamples = settings.diff.relevant, settings.diff.resamples
         found = {

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks import sources
+from tasks import adapters, sources
 from tasks.errors import UserError
 from tasks.records import Prediction
 from tasks.sources import jsonl
@@ -18,7 +18,8 @@ def read(path: Path, side: Literal["gold", "predicted"], task: str) -> list[Pred
     """The answers of a file in order, as gold and predicted of a prediction both.
 
     A line is an example or a prediction of hone, or holds the answer in one of the fields NAMES, and ``id`` if it has
-    one. Answers to questions may be texts, a list of texts, or SQuAD's objects.
+    one. Texts that were written are texts, gold ones also lists of them. Answers to questions may be texts, a list of
+    texts, or SQuAD's objects.
 
     Raises:
         UserError: the file is missing, empty or broken, with file and line.
@@ -64,6 +65,11 @@ def _answer(value: Any, task: str, place: str) -> Any:
         if all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
             return [{"start": part.get("start", part.get("answer_start", 0)), "text": part["text"]} for part in parts]
         raise UserError(f"{place} is no answer; write a text, a list of texts, or objects with 'text'")
+    if adapters.find(task).wording.written:
+        texts = value if isinstance(value, list) else [value]
+        if texts and all(isinstance(text, str) for text in texts):
+            return texts
+        raise UserError(f"{place} is no text; write one, or for gold a list of several")
     if isinstance(value, list) and task == "text_classification" and all(isinstance(part, str) for part in value):
         return sorted(set(value))
     if isinstance(value, str) and value:

@@ -17,6 +17,7 @@ from hone.loop.seeds import over_seeds
 from hone.loop.target import Target
 from hone.run import signals
 from hone.trial_view import run_shown, say, short
+from tasks import adapters
 from tasks.errors import UserError
 from tasks.params import Params
 
@@ -39,7 +40,7 @@ def curve(settings: Params, seeds: int, on: On, address: str | None, git_remote:
         given.check(changes)
     run = partial(run_shown, metric=given.headline(), on=on, address=address, git_remote=git_remote, quiet=as_json)
     with signals(), outs() as store:
-        target = Target(settings.task, settings.goal, store)
+        target = Target(adapters.name_of(settings.task, settings.options), settings.goal, store)
         outcomes = over_seeds(systems, kind="curve", group="curve", first=settings.seed, seeds=seeds, run=run)
         counted = {
             share: [found for one in outcomes[name] if (found := target.counts(one.rev or "")) is not None]

@@ -13,7 +13,7 @@ from hone.comparison_text import markdown, terminal
 from hone.gates import failures
 from hone.provenance import between
 from hone.sides import Model, differing, sides
-from tasks import params, params_file
+from tasks import adapters, params, params_file
 from tasks.errors import UserError
 from tasks.records import read_examples
 from tasks.verdict import judge
@@ -56,7 +56,7 @@ def difference(before: list[str], after: list[str], settings: params.Params) -> 
                 "makes it for the workspace, 'dvc push' shares it from where it was made"
             )
         judgement = judge(
-            settings.task,
+            adapters.name_of(settings.task, settings.options),
             [model.predictions for model in old],
             [model.predictions for model in new],
             list(read_examples(test)),

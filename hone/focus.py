@@ -10,9 +10,14 @@ import typer
 
 from flows.dag import stages
 from flows.results import out_file
+from hone.settings import PARAMS, wording
 from hone.terminal import paint
+from tasks import adapters
 from tasks.errors import UserError
-from tasks.records import read_examples, read_json, read_lines
+from tasks.records import read_examples, read_json, read_lines, read_predictions
+from tasks.yaml_files import read_yaml
+
+Run = tuple[str, str | None]  # text and label
 
 
 def focus(kind: str | None, type_: str | None, suspects: bool, most: int, as_json: bool) -> int:
@@ -47,9 +52,9 @@ def focus(kind: str | None, type_: str | None, suspects: bool, most: int, as_jso
     if as_json:
         typer.echo(json.dumps(chosen, ensure_ascii=False, indent=2))
         return 0
-    sentences = _sentences(chosen[:most])
+    texts, words = _texts(chosen[:most]), wording()
     for line in chosen[:most]:
-        typer.echo("\n".join(_suspect(line, sentences) if suspects else _mistake(line, sentences)))
+        typer.echo("\n".join(_suspect(line, texts) if suspects else _mistake(line, texts, words)))
     noun = "suspects" if suspects else "mistakes"
     shown = min(most, len(chosen))
     typer.echo(
@@ -87,37 +92,65 @@ def _table(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _mistake(line: Mapping[str, Any], sentences: Mapping[str, list[str]]) -> list[str]:
+def _mistake(line: Mapping[str, Any], texts: Mapping[str, list[str]], words: adapters.Wording | None) -> list[str]:
+    written = words is not None and words.written  # then all are of one type, which says nothing
     labels = f"gold {line['type'] or 'nothing'}, predicted {line['predicted_type'] or 'nothing'}"
-    second = f", runner-up {line['runner_up']} {line['runner_up_confidence']:.2f}" if line["runner_up"] else ""
+    second = f", runner-up {line['runner_up']} {line['runner_up_confidence']:.2f}" if line.get("runner_up") else ""
+    rank = f", the gold {words.item} at place {line['rank']}" if words and "rank" in line else ""
+    near = f", {words.headline} {line['nearness']:.2f}" if words and "nearness" in line else ""
     return [
-        f"{_bold(line['kind'])}  {labels}  {_dim(line['id'])}",
-        f"  {_marked(line, sentences)}",
-        f"  sure {line['confidence']:.2f}{second}",
-        *(f"  train: {twin['type']}  {twin['text']}  {_dim(twin['id'])}" for twin in line["train"]),
+        "  ".join([_bold(line["kind"]), *([] if written else [labels]), _dim(line["id"])]),
+        *(f"  {text}" for text in texts[_key(line)]),
+        f"  sure {line['confidence']:.2f}{second}{rank}{near}",
+        *(f"  train: {twin['type']}  {twin['text']}  {_dim(twin['id'])}" for twin in line.get("train", ())),
     ]
 
 
-def _suspect(line: Mapping[str, Any], sentences: Mapping[str, list[str]]) -> list[str]:
+def _suspect(line: Mapping[str, Any], texts: Mapping[str, list[str]]) -> list[str]:
     train = ", ".join(f"{label} {count}" for label, count in line["train"].items())
     return [
         f"{_bold('suspect')}  gold {line['gold']}, predicted {line['predicted']} ({line['confidence']:.2f}), "
         f"in train {train}  {_dim(line['id'])}",
-        f"  {_marked(line, sentences)}",
+        *(f"  {text}" for text in texts[_key(line)]),
     ]
 
 
-def _marked(line: Mapping[str, Any], sentences: Mapping[str, list[str]]) -> str:
-    words = sentences[line["id"]]
-    start, end = line["start"], line["end"]
-    return " ".join([*words[:start], f"[{' '.join(words[start:end])}]", *words[end:]])
-
-
-def _sentences(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """The words of the sentences that ``lines`` are of."""
-    wanted = {line["id"] for line in lines}
+def _texts(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """What each of ``lines`` is about, as lines of text by `_key`, with the place in question in brackets."""
+    wanted: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        wanted.setdefault(line["id"], []).append(line)
+    found = {}
     examples = read_examples(_file("prepared") / "validation.jsonl")
-    return {example.id: example.inputs["words"] for example in examples if example.id in wanted}
+    if all("start" in own for line in wanted.values() for own in line):  # a place of words
+        for example in examples:
+            for own in wanted.get(example.id, ()):
+                words, start, end = example.inputs["words"], own["start"], own["end"]
+                marked = [*words[:start], f"[{' '.join(words[start:end])}]", *words[end:]]
+                found[_key(own)] = [" ".join(marked)]
+        return found
+    show = adapters.find(read_yaml(PARAMS)["task"]).show
+    for example, one in zip(examples, read_predictions(_file("predictions.validation.jsonl")), strict=True):
+        for own in wanted.get(example.id, ()):
+            found[_key(own)] = _answers(show(example.inputs, one.gold), show(example.inputs, one.predicted))
+    return found
+
+
+def _answers(gold: list[Run], predicted: list[Run]) -> list[str]:
+    """Both answers; what they have in common before, such as a history, and texts that differ by label alone, once."""
+    if [text for text, _ in gold] == [text for text, _ in predicted]:
+        return [_marked(gold)]
+    same = next((at for at, pair in enumerate(zip(gold, predicted, strict=False)) if pair[0] != pair[1]), len(gold))
+    head = [_marked([run]) for run in gold[:same]]
+    return [*head, f"gold       {_marked(gold[same:])}", f"predicted  {_marked(predicted[same:])}"]
+
+
+def _marked(runs: list[Run]) -> str:
+    return " ".join(f"[{text} {label}]" if label else text for text, label in runs if text or label)
+
+
+def _key(line: Mapping[str, Any]) -> str:
+    return f"{line['id']} {line.get('start', 0)} {line.get('end', 0)}"
 
 
 def _known(option: str, value: str | None, names: Iterable[str]) -> None:

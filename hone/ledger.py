@@ -13,6 +13,7 @@ from hone.book.rows import rows
 from hone.book.verdicts import Verdicts
 from hone.loop.page import Page, Section, terminal, write
 from hone.trial_view import say, short
+from tasks import adapters
 from tasks.errors import UserError
 from tasks.params import Params
 
@@ -30,7 +31,11 @@ def ledger(settings: Params, lessons: bool, last: int, trials: bool, as_json: bo
     Raises:
         UserError: nothing with results is committed yet.
     """
-    verdicts = Verdicts(settings.task, relevant=settings.diff.relevant, resamples=settings.diff.resamples)
+    verdicts = Verdicts(
+        adapters.name_of(settings.task, settings.options),
+        relevant=settings.diff.relevant,
+        resamples=settings.diff.resamples,
+    )
     found = iterations(with_trials=trials or lessons)
     if not found:
         raise UserError("no commit with results yet; 'hone run', then commit dvc.lock and data/metrics.*.json")

@@ -11,6 +11,7 @@ from flows.objects import objects
 from hone.comparison_text import markdown
 from hone.diff import difference
 from hone.gates import failures
+from hone.settings import wording
 from tasks.errors import UserError
 from tasks.params import Params
 from tasks.scoring.focus_table import table
@@ -56,19 +57,21 @@ def _focus() -> str:
 
 
 def _curves(base: str) -> str:
-    """Validation F1 by epoch, the base's and ours, as a chart in Mermaid's notation."""
+    """The headline on validation by epoch, the base's and ours, as a chart in Mermaid's notation."""
     ours = _curve(HISTORY.read_text(encoding="utf-8")) if HISTORY.is_file() else []
     if not ours:
         return ""
     theirs = _base_curve(base)
     points = [value for line in (theirs, ours) for value in line]
     drawn = [line for line in (theirs, ours) if line]
+    words = wording()
+    figure = words.figure if words else "F1"
     title = "before (first line) and after" if theirs else "after"
     lines = [
         "xychart-beta",
-        f'    title "Validation F1 by epoch: {title}"',
+        f'    title "Validation {figure} by epoch: {title}"',
         f'    x-axis "epoch" [{", ".join(str(n + 1) for n in range(max(map(len, drawn))))}]',
-        f'    y-axis "F1" {max(0.0, min(points) - 0.02):.2f} --> {min(1.0, max(points) + 0.02):.2f}',
+        f'    y-axis "{figure}" {max(0.0, min(points) - 0.02):.2f} --> {min(1.0, max(points) + 0.02):.2f}',
         *(f"    line [{', '.join(f'{value:.4f}' for value in line)}]" for line in drawn),
     ]
     return "#### Curves\n\n```mermaid\n" + "\n".join(lines) + "\n```"

@@ -41,9 +41,10 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
     """
     if len(predicted) > 2:
         raise UserError(f"{len(predicted)} files of predictions; give one to score, or two to compare")
-    task = params_file.load(Path("params.yaml")).task
-    if task != "token_classification":
-        return score_answers(gold, predicted, form, task)
+    settings = params_file.load(Path("params.yaml"))
+    if settings.task != "token_classification":
+        name = adapters.name_of(settings.task, settings.options)
+        return score_answers(gold, predicted, form, name)
     right = tagged_files.read(gold, "gold", gold_column)
     scheme = scheme or tagged_files.scheme_of(right)
     right, repairs = tagged_files.in_iob2(right, scheme)
@@ -55,7 +56,7 @@ def score(gold: Path, predicted: list[Path], form: Form, scheme: str | None, gol
         repairs += mended
         pairs = zip(right, answers, strict=True)
         systems.append([Prediction(one.place, one.tags, other.tags, [], one.document) for one, other in pairs])
-    examples = adapters.find(task).wording.examples
+    examples = adapters.find(settings.task).wording.examples
     found: dict[str, Any] = {
         "gold": str(gold),
         "read_as": scheme,

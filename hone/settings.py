@@ -50,14 +50,19 @@ def check(overrides: Mapping[str, Any]) -> None:
 
 def headline() -> str:
     """The metric by which the active task's models are compared, as it stands in the metrics files."""
-    scorer = adapters.find(read_yaml(PARAMS)["task"]).scorer
-    return str(import_module(f"tasks.scoring.{scorer}").HEADLINE.name)
+    return str(import_module(f"tasks.scoring.{_adapter(read_yaml(PARAMS)).scorer}").HEADLINE.name)
 
 
 def wording() -> adapters.Wording | None:
     """How the task of params.yaml is spoken of; None where it names none that there is."""
-    task = read_yaml(PARAMS).get("task") if PARAMS.exists() else None
-    return adapters.find(task).wording if task in tasks_available() else None
+    values = read_yaml(PARAMS) if PARAMS.exists() else {}
+    return _adapter(values).wording if values.get("task") in tasks_available() else None
+
+
+def _adapter(values: Mapping[str, Any]) -> adapters.Adapter:
+    """That of the task, in the variant that its block chooses where there is one."""
+    task = values["task"]
+    return adapters.find(adapters.name_of(task, values[task]) if task in values else task)
 
 
 def predict_command() -> str:

@@ -60,7 +60,7 @@ def _split(file: str) -> str | None:
 
 
 def _is_data(file: str) -> bool:
-    name = file.rsplit("/", 1)[-1]
+    name = file.rsplit("/", 1)[-1].removesuffix(".gz")
     # CoNLL-2003 comes as eng.train, eng.testa, eng.testb, others as plain train, dev, test
     ending = Path(name).suffix.lower() or name.lower()
     return (ending in ENDINGS or ending.lstrip(".") in set().union(*NAMES.values())) and not NOT_DATA.match(name)

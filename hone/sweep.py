@@ -20,6 +20,7 @@ from hone.loop.page import terminal, write
 from hone.loop.target import Target
 from hone.run import signals
 from hone.trial_view import TrialView, say, short
+from tasks import adapters
 from tasks.params import Params, Sweep
 from tasks.yaml_files import read_yaml
 
@@ -54,7 +55,7 @@ def sweep(
     again: On = "local" if on == "threads" and not server.configured() else on
     run = partial(run_trials, on=again, address=address, git_remote=git_remote, **told)
     with signals(), outs() as store:
-        target = Target(settings.task, settings.goal, store)
+        target = Target(adapters.name_of(settings.task, settings.options), settings.goal, store)
         found = search(
             block,
             values,

@@ -23,6 +23,7 @@ from hone.book.verdicts import UNKNOWN, Verdict, Verdicts
 from hone.run import signals
 from hone.terminal import paint
 from hone.trial_view import run_shown, say, short
+from tasks import adapters
 from tasks.params import Params
 
 PREDICTIONS = "data/predictions.validation.jsonl"
@@ -156,7 +157,11 @@ def _verdict(before: Side | None, outcome: Outcome, settings: Params) -> Verdict
     pair = [before.predictions], [_predictions(outcome.rev)]
 
     def ask() -> tuple[Verdict, set[str]]:
-        verdicts = Verdicts(settings.task, relevant=settings.diff.relevant, resamples=settings.diff.resamples)
+        verdicts = Verdicts(
+            adapters.name_of(settings.task, settings.options),
+            relevant=settings.diff.relevant,
+            resamples=settings.diff.resamples,
+        )
         found = verdicts.between(*pair)
         verdicts.save()
         return found, verdicts.missing

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.records import Example
+from tasks.records import ABOUT, Example
 
 SHOWN = 20  # places that are named for each pair of splits
 
@@ -23,7 +23,8 @@ class Duplicates:
 
     def add(self, split: str, example: Example) -> None:
         """Take note of an example; the same words with other tags are a duplicate too."""
-        text = json.dumps(example.inputs, sort_keys=True, separators=(",", ":"))
+        inputs = {name: value for name, value in example.inputs.items() if name != ABOUT}
+        text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
         file, _, line = example.id.rpartition(":")
         number = self._files.setdefault(file, len(self._files))
         self._hashes.append(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks import adapters, compute, params, params_file, records, untrained
 from tasks.errors import UserError
-from tasks.models import content_hash
+from tasks.models import SCRATCH, content_hash
 from tasks.predictor import Predictor
 from tasks.progress import progress
 from tasks.scoring import calibration, goal, intervals
@@ -41,7 +41,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         UserError: the gold that was scored is not the gold that preprocess counted.
     """
     machine = compute.set_up(settings.compute, settings.seed)
-    adapter = adapters.find(settings.task)
+    adapter = adapters.find(adapters.name_of(settings.task, settings.options))
     summary = records.read_json(prepared / "summary.json")
     predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
     scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")
@@ -107,11 +107,11 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
 def _neighbours(
     settings: params.Params, adapter: adapters.Adapter, prepared: Path, machine: compute.Machine, max_length: int
 ) -> Callable[[str], dict[str, list[records.Prediction]]]:
-    """Gives for a split the answers of its nearest neighbours; nothing where the task or params want none."""
-    options, likeness = settings.evaluate, adapter.likeness
-    if likeness is None or options.neighbours == 0:
+    """Gives for a split the answers of its nearest neighbours; nothing where the task or params want none, or where the
+    model begins anew, so that no encoder was there before."""
+    options, likeness, wanted = settings.evaluate, adapter.likeness, settings.finetune
+    if likeness is None or options.neighbours == 0 or wanted.model == SCRATCH:
         return lambda _split: {}
-    wanted = settings.finetune
     embed = untrained.Embedder.load(
         wanted.model, wanted.revision, machine, max_length=max_length, batch_size=options.batch_size
     )

@@ -85,7 +85,7 @@ def finetune(
     """
     options = settings.finetune
     machine = compute.set_up(settings.compute, settings.seed)
-    adapter = adapters.find(settings.task)
+    adapter = adapters.find(adapters.name_of(settings.task, settings.options))
     own = params_file.check(adapter.options, settings.options, Path("params.yaml"), prefix=f"{settings.task}.")
     classes = adapter.classes(records.read_json(prepared / "labels.json"))
     objective = objectives.make(adapter.objective(own), len(classes))

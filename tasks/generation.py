@@ -14,6 +14,7 @@ from tasks.encoding import IGNORED
 from tasks.errors import UserError
 from tasks.objectives import SEQUENCES
 from tasks.params import Generation
+from tasks.spacing import mended, torn
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +81,7 @@ def written(
     import torch
 
     found: list[Any] = [None] * len(windows)
-    settings = writer.config(model)
+    settings, mend = writer.config(model), torn(writer.tokenizer)
     model.eval()
     with torch.inference_mode(), torch.autocast(machine.device.type, torch.bfloat16, enabled=machine.bf16):
         for indexes in length_batches(windows, batch_size):
@@ -93,7 +94,8 @@ def written(
             rows = [[number for number in row if number != IGNORED] for row in labels.tolist()]
             texts = writer.tokenizer.batch_decode(rows, skip_special_tokens=True)
             for index, text, value in zip(indexes, texts, sure, strict=True):
-                found[index] = (windows[index], Written(" ".join(text.split()), value))
+                line = " ".join(text.split())
+                found[index] = (windows[index], Written(mended(line) if mend else line, value))
     return found
 
 

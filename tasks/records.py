@@ -8,6 +8,8 @@ from typing import Any
 
 from tasks.errors import UserError
 
+ABOUT = "about"  # of the inputs: what no model reads and no duplicate is told by
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -38,7 +40,7 @@ class Example:
     Attributes:
         id: ``<file>:<line>`` of the row, unique within the dataset.
         document: identifier of its document, or None.
-        inputs: what the model sees, e.g. ``{"words": [...]}``.
+        inputs: what the model sees, e.g. ``{"words": [...]}``; under ABOUT what is only known of it, for slices.
         target: the gold answer, e.g. one IOB2 tag per word.
     """
 

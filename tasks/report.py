@@ -35,7 +35,7 @@ def report(settings: params.Params, raw: Path, data: Path, folder: Path) -> dict
     Raises:
         UserError: a file is missing, broken, or does not belong to the others.
     """
-    adapter, goal = adapters.find(settings.task), settings.goal
+    adapter, goal = adapters.find(adapters.name_of(settings.task, settings.options)), settings.goal
     metric = adapter.headline if goal.metric == HEADLINE else goal.metric
     gathered = gather(data, settings, adapter, (metric, goal.value) if goal.value else None, goal.slice)
     hashes = fingerprints(settings, data / "prepared")

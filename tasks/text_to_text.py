@@ -122,20 +122,45 @@ def encode(
 
     What lies beyond ``max_length`` sub-words of a source is not read, and beyond so many of a reference not learned.
     """
+    return windows(
+        [" ".join(one.inputs["text"].split()) for one in examples],
+        [one.target[0] if one.target else "" for one in examples],
+        tokenizer,
+        max_length,
+    )
+
+
+def windows(
+    texts: Sequence[str],
+    references: Sequence[str],
+    tokenizer: "PreTrainedTokenizerFast",
+    max_length: int,
+    leads: Sequence[str] | None = None,
+) -> list[Encoded]:
+    """A window for each text and what is to be written for it.
+
+    Args:
+        leads: what stands before each text in any case; of a text that is too long the end is then read and not the
+            beginning.
+
+    Raises:
+        UserError: there is no room for a sub-word of a text.
+    """
     before, after = special_ids(tokenizer)
-    room = max_length - len(before) - len(after)
-    if room < 1:
-        raise UserError(f"params.yaml: finetune.max_length: {max_length} holds no sub-word of a text; write more")
-    sources = _pieces([" ".join(one.inputs["text"].split()) for one in examples], tokenizer)
-    targets = _pieces([one.target[0] if one.target else "" for one in examples], tokenizer)
-    return [
-        Encoded(number, [*before, *source[:room], *after], [*before, *target, *after][:max_length], [])
-        for number, (source, target) in enumerate(zip(sources, targets, strict=True))
-    ]
+    sources, targets = _pieces(texts, tokenizer), _pieces(references, tokenizer)
+    heads: list[list[int]] = [[]] * len(texts) if leads is None else _pieces(leads, tokenizer)
+    made = []
+    for number, (head, source, target) in enumerate(zip(heads, sources, targets, strict=True)):
+        room = max_length - len(before) - len(head) - len(after)
+        if room < 1:
+            raise UserError(f"params.yaml: finetune.max_length: {max_length} holds no sub-word of a text; write more")
+        kept = source[:room] if leads is None else source[-room:]
+        made.append(Encoded(number, [*before, *head, *kept, *after], [*before, *target, *after][:max_length], []))
+    return made
 
 
-def _pieces(texts: list[str], tokenizer: "PreTrainedTokenizerFast") -> list[list[int]]:
-    encodings = tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
+def _pieces(texts: Sequence[str], tokenizer: "PreTrainedTokenizerFast") -> list[list[int]]:
+    encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
     return [encoding.ids for encoding in encodings]
 
 

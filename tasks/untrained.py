@@ -43,7 +43,7 @@ class Embedder:
 
     @classmethod
     def load(cls, model: str, revision: str, machine: Machine, *, max_length: int, batch_size: int) -> "Embedder":
-        """The encoder that params name.
+        """The encoder that params name, of an encoder-decoder that half.
 
         Raises:
             UserError: it cannot be loaded.
@@ -52,7 +52,8 @@ class Embedder:
 
         source, load = models.resolve(model, revision)
         tokenizer = models.load_tokenizer(source, load)
-        made = prepare(models.load_model(AutoModel, source, load, attn_implementation="eager"), machine)
+        whole = models.load_model(AutoModel, source, load, attn_implementation="eager")
+        made = prepare(whole.get_encoder() if whole.config.is_encoder_decoder else whole, machine)
         return cls(made.to(machine.device).eval(), tokenizer, machine, max_length, batch_size)
 
     def __call__(self, texts: Sequence[str]) -> "NDArray[np.float32]":

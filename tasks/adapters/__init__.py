@@ -7,12 +7,13 @@ and transformers inside the functions that need them, so that preprocess and rep
 
 import importlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.params import Section
+from tasks.params_file import check
 from tasks.records import Example, Prediction, Row
 
 if TYPE_CHECKING:
@@ -93,12 +94,12 @@ class Wording:
     @property
     def figure(self) -> str:
         """The headline where it heads a column: F1, or its own name."""
-        return self.headline if self.written else "F1"
+        return "F1" if self.headline.endswith("F1") else self.headline
 
     @property
     def strict(self) -> str:
         """The headline within a sentence."""
-        return self.headline if self.written else "strict F1"
+        return "strict F1" if self.figure == "F1" else self.headline
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,8 @@ class Adapter:
         unlearned: ``(examples, windows) -> int``: gold items of train that no window teaches, of which finetune speaks.
         scratch: ``(folder, examples of train, options, max_length, seed)``: writes a new model with a tokenizer of its
             own into the folder, for ``finetune.model: scratch``; None where a task needs a pretrained one.
+        variants: fields that options can replace, by the name of the variant: another scorer, headline and wording.
+        variant: ``(options) -> name``: which of them the options choose; ``""`` for the adapter as it stands.
         complete: ``(examples, options) -> examples``: what the examples of validation and of test get from the whole of
             their split before they are written, in order and with the same targets; None where each stands for itself.
     """
@@ -170,10 +173,24 @@ class Adapter:
     likeness: Callable[[Example], Likeness] | None = None
     unlearned: Callable[[Sequence[Example], Sequence[Encoded]], int] = lambda _examples, _windows: 0
     scratch: Callable[[Path, Sequence[Example], Any, int, int], None] | None = None
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variant: Callable[[Any], str] = lambda _options: ""
     complete: Callable[[Iterable[Example], Any], Iterator[Example]] | None = None
 
 
-def find(task: str) -> Adapter:
-    """The adapter of ``task``; tasks.params_file has checked that the file exists."""
+def find(name: str) -> Adapter:
+    """The adapter of a task, or its variant by a name from `name_of`; tasks.params_file has checked that it exists."""
+    task, _, variant = name.partition(":")
     adapter: Adapter = importlib.import_module(f"tasks.adapters.{task}").adapter
-    return adapter
+    return replace(adapter, **adapter.variants[variant]) if variant else adapter
+
+
+def name_of(task: str, options: Mapping[str, Any]) -> str:
+    """``task``, or ``task:variant`` where its block of params.yaml chooses a variant.
+
+    Raises:
+        UserError: the block is not as the adapter has it; names the key.
+    """
+    adapter = find(task)
+    variant = adapter.variant(check(adapter.options, dict(options), Path("params.yaml"), prefix=f"{task}."))
+    return f"{task}:{variant}" if variant else task

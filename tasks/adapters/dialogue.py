@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks import sources
+from tasks import dialogues
 from tasks.adapters import Adapter, Encoded, Likeness, Wording
+from tasks.dialogues import Response
 from tasks.distractors import with_candidates, wording
 from tasks.encoding import IGNORED
-from tasks.errors import Defect, UserError
+from tasks.errors import UserError
 from tasks.params import Natural, Positive, Section
 from tasks.records import Example, Prediction, Row
 from tasks.text_windows import cut, frame
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 BLOCK = "dialogue"
 HISTORY, OWN = -1, -2  # what a window is of, in its parts: these, or the number of a candidate
-Response = dict[str, str]  # {"text": ..., "service": ..., "act": ...}; "" where service or act is not known
 
 
 class Dialogue(Section):
@@ -39,10 +38,8 @@ class Dialogue(Section):
 
 
 def source(name: str, options: Dialogue) -> str:
-    """The format of a raw file: by its ending, unless params name one; .json is that of SGD."""
-    if options.format != "auto" and not sources.split_key(name)[1]:
-        return options.format
-    return sources.format_of(name, f"{BLOCK}.format", {".json": "sgd"})
+    """The format of a raw file (tasks/dialogues.py)."""
+    return dialogues.source(name, options, BLOCK)
 
 
 def survey(_rows: Iterable[Row], _options: Dialogue) -> dict[str, Any]:
@@ -56,24 +53,13 @@ def parse(row: Row, options: Dialogue, _facts: dict[str, Any], _repairs: Counter
     Raises:
         Defect: no history, a turn without role or text, or no response.
     """
-    history, text = row.fields.get(options.history_field), row.fields.get(options.response_field)
-    if not isinstance(history, list) or not history:
-        message = f"{options.history_field!r} holds {str(history)[:40]!r} instead of turns"
-        raise _defect(row, options, "no history", message, f"give it one, or set {BLOCK}.history_field")
-    if flaw := next((found for found in map(_flaw, history) if found), ""):
-        raise _defect(row, options, "broken turn", flaw, 'write turns as {"role": "user", "text": "..."}')
-    if not isinstance(text, str) or not text.strip():
-        message = f"{options.response_field!r} holds {str(text)[:40]!r}"
-        raise _defect(row, options, "no response", message, f"give it one, or set {BLOCK}.response_field")
-    known = {name: row.fields.get(name) for name in ("service", "act")}
-    target = {"text": text, **{name: value if isinstance(value, str) else "" for name, value in known.items()}}
-    turns = [{"role": turn["role"], "text": turn["text"]} for turn in history]
-    return Example(row.place, row.document, {"history": turns}, target)
+    history, response = dialogues.parse(row, options, BLOCK)
+    return Example(row.place, row.document, {"history": history}, response)
 
 
 def raw_items(row: Row, options: Dialogue, _facts: dict[str, Any]) -> int:
     """One response, where there is a place for it."""
-    return int(options.response_field in row.fields)
+    return dialogues.raw_items(row, options)
 
 
 def items(target: Response) -> Counter[str]:
@@ -88,8 +74,7 @@ def complete(examples: Iterable[Example], options: Dialogue) -> Iterator[Example
 
 def surround(examples: Iterable[Example], options: Dialogue, _max_length: int) -> Iterator[Example]:
     """Each with the last turns of its history alone."""
-    for example in examples:
-        yield replace(example, inputs=example.inputs | {"history": example.inputs["history"][-options.turns :]})
+    return dialogues.last_turns(examples, options)
 
 
 def encode(
@@ -112,7 +97,7 @@ def encode(
                 texts[candidate["text"]] = None
                 places.append((number, place, candidate["text"]))
     pieces = dict(zip(texts, cut(list(texts), tokenizer), strict=True))
-    histories = cut([as_text(example.inputs["history"]) for example in examples], tokenizer)
+    histories = cut([dialogues.as_text(example.inputs["history"]) for example in examples], tokenizer)
     same: dict[str, int] = {}
 
     def window(number: int, what: int, ids: list[int], label: int) -> Encoded:
@@ -195,8 +180,8 @@ def read(text: str, name: str) -> Example:
     except ValueError:
         value = None
     history, candidates = (value.get(key) if isinstance(value, dict) else None for key in ("history", "candidates"))
-    whole = isinstance(history, list) and bool(history) and not any(map(_flaw, history))
-    if not whole or not isinstance(candidates, list) or not candidates or not all(map(_is_text, candidates)):
+    whole = isinstance(history, list) and bool(history) and not dialogues.flaw_of(history)
+    if not whole or not isinstance(candidates, list) or not candidates or not all(map(dialogues.is_text, candidates)):
         raise UserError(
             f"{text[:60]!r}: a response is chosen for a history among candidates; write a line "
             '{"history": [{"role": "user", "text": "..."}], "candidates": ["...", "..."]}'
@@ -217,8 +202,7 @@ def answer(_text: str, _example: Example, prediction: Prediction) -> list[dict[s
 
 def show(inputs: dict[str, Any], target: Response) -> list[tuple[str, str | None]]:
     """The turns, and the response with its service."""
-    turns = [(f"{turn['role']}: {turn['text']}", None) for turn in inputs["history"]]
-    return [*turns, (target["text"], target["service"] or "response")]
+    return [*dialogues.shown(inputs["history"]), (target["text"], target["service"] or "response")]
 
 
 def likeness(example: Example) -> Likeness:
@@ -227,29 +211,8 @@ def likeness(example: Example) -> Likeness:
     return Likeness(example.inputs["history"][-1]["text"], choices)
 
 
-def as_text(history: Sequence[dict[str, str]]) -> str:
-    """A history as the encoder reads it: each turn behind its role."""
-    return " ".join(f"{turn['role']}: {turn['text']}" for turn in history)
-
-
 def _response(text: str) -> Response:
     return {"text": text, "service": "", "act": ""}
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _flaw(turn: Any) -> str:
-    """What is wrong with a turn; ``""`` for nothing."""
-    if not isinstance(turn, dict):
-        return f"a turn is {str(turn)[:40]!r}"
-    wrong = [name for name in ("role", "text") if not _is_text(turn.get(name))]
-    return f"the {wrong[0]} of a turn is {str(turn.get(wrong[0]))[:40]!r}" if wrong else ""
-
-
-def _defect(row: Row, options: Dialogue, kind: str, message: str, remedy: str) -> Defect:
-    return Defect(kind, row.place, message, remedy, raw_items(row, options, {}))
 
 
 adapter = Adapter(
@@ -266,7 +229,7 @@ adapter = Adapter(
         "responses",
         headline="recall@1 of 10",
         rule="A history counts when its own response is ranked first among ten candidates, nine of them responses from "
-        "elsewhere in the split. By service precision, recall and F1 are that share too: each history has one answer.",
+        "elsewhere in the split.",
     ),
     classes=lambda _labels: [],
     surround=surround,

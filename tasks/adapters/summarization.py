@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 from tasks import sources, text_to_text
@@ -19,6 +20,7 @@ class Summarization(Section):
     source_field: str
     target_field: str
     prefix: str
+    references: Literal["best", "mean"]
     scratch: Scratch
     generation: Generation
 
@@ -50,6 +52,27 @@ def parse(row: Row, options: Summarization, _facts: dict[str, Any], repairs: Cou
     return text_to_text.parse(row, options, repairs, join)
 
 
+WORDING = Wording(
+    "text",
+    "texts",
+    "reference",
+    "references",
+    headline="ROUGE-L",
+    rule="ROUGE-L is the F1 of the longest sequence of words, gaps allowed, that a summary shares with the "
+    "reference it comes nearest to; the mean over all texts.",
+    written=True,
+)
+MEAN = {
+    "scorer": "summarization_mean",
+    "headline": "rouge_l_mean",
+    "wording": replace(
+        WORDING,
+        headline="mean ROUGE-L",
+        rule="ROUGE-L is the F1 of the longest sequence of words, gaps allowed, that a summary shares with a "
+        "reference; the mean over the references of a text, and over all texts.",
+    ),
+}
+
 adapter = Adapter(
     options=Summarization,
     source=source,
@@ -57,16 +80,7 @@ adapter = Adapter(
     parse=parse,
     raw_items=text_to_text.raw_items,
     items=text_to_text.items,
-    wording=Wording(
-        "text",
-        "texts",
-        "reference",
-        "references",
-        headline="ROUGE-L",
-        rule="ROUGE-L is the F1 of the longest sequence of words, gaps allowed, that a summary shares with the "
-        "reference it comes nearest to; the mean over all texts.",
-        written=True,
-    ),
+    wording=WORDING,
     classes=list,
     surround=text_to_text.surround,
     encode=text_to_text.encode,
@@ -81,4 +95,6 @@ adapter = Adapter(
     answer=text_to_text.answer,
     show=text_to_text.show,
     scratch=text_to_text.scratch,
+    variants={"mean": MEAN},
+    variant=lambda options: "mean" if options.references == "mean" else "",
 )

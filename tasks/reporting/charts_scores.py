@@ -91,7 +91,9 @@ def types_chart(report: Report) -> str:
         f"{label}: " + ", ".join(said(split, label) for split in report.scores if label in report.scores[split].types)
         for label in report.types
     ]
-    return inline_svg(figure, "types", "Strict F1 by type with 95 % intervals", "; ".join(parts) + ".")
+    return inline_svg(
+        figure, "types", f"{sentence(report.wording.strict)} by type with 95 % intervals", "; ".join(parts) + "."
+    )
 
 
 def kinds_chart(focus: Focus, figure_name: str) -> str:

@@ -124,7 +124,7 @@ def _types(report: Report) -> list[str]:
                 [f"{score(known.figures.f1)} {bounds(known.interval)}", count(known.support)] if known else ["-", "0"]
             )
         rows.append(row)
-    names = ["type", *(name for split in report.scores for name in (f"{split} F1", "gold"))]
+    names = ["type", *(name for split in report.scores for name in (f"{split} {report.wording.figure}", "gold"))]
     parts = ["### Types", table(names, rows)]
     if len(by_size) > MOST_TYPES:
         parts.append(f"{len(by_size) - MOST_TYPES} smaller types are in report.html.")

@@ -21,6 +21,17 @@ OWN_WORDS = frozenset(
         "words between",
         "question word",
         "answer length",
+        "source length",
+        "novelty of the reference",
+        "novelty of the summary",
+        "copied from the source",
+        "names and numbers",
+        "repetition",
+        "turn",
+        "history length",
+        "service in train",
+        "written response in train",
+        "gold response in train",
     }
 )
 

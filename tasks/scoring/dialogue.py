@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.records import Example, Prediction
-from tasks.scoring import intervals
+from tasks.scoring import histories, intervals
 from tasks.scoring.cases import RIGHT, Case
 from tasks.scoring.figures import means, means_by_type
 from tasks.scoring.measures import Measure, counted, mean
 from tasks.scoring.selection import answer_tokens, overlap
-from tasks.scoring.wholes import binned, by_kind, token_table
+from tasks.scoring.wholes import by_kind, token_table
 
 __all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "score", "token_table"]
 
@@ -138,18 +138,7 @@ def _kind(one: Prediction) -> str:
 
 def _slices(case: Case, example: Example, _facts: None) -> dict[str, str]:  # noqa: ARG001
     """How many turns there were and how long they are, and what kind of response is due."""
-    turns = example.inputs["history"]
-    words = sum(len(turn["text"].split()) for turn in turns)
-    found = {
-        "turn": binned(
-            len(turns) + 1,
-            (0, 3, 5, 9, 13),
-            ("2nd or before", "3rd or 4th", "5th to 8th", "9th to 12th", "13th or later"),
-        ),
-        "history length": binned(
-            words, (0, 10, 30, 60, 120), ("under 10 words", "10 to 29", "30 to 59", "60 to 119", "120 or more")
-        ),
-    }
+    found = histories.slices(example.inputs["history"])
     if example.target["act"]:  # the service is the type
         found["act"] = example.target["act"]
     if example.document is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PUNCTUATION = frozenset(string.punctuation)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 FOREIGN = 50  # one letter of so many beyond a to z makes a text one that is not English
+ORDER = 6  # longest run of characters that chrF counts
 IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
@@ -108,7 +109,9 @@ def bleu(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> f
     return float(bleu_of(np.array(rows, np.float64).sum(axis=0))) if rows else 0.0
 
 
-def bleu_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> list[list[int]]:
+def bleu_counts(
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], *, lowercase: bool = False
+) -> list[list[int]]:
     """What BLEU is made of, for each text: n-grams in common by length, n-grams, its length and the reference's.
 
     By sacrebleu: its tokenizer 13a, and zh where a reference holds Chinese characters or kana; the nearest reference's
@@ -116,7 +119,7 @@ def bleu_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    western, ideographic = BLEU(tokenize="13a", effective_order=True), BLEU(tokenize="zh", effective_order=True)
+    western, ideographic = (BLEU(tokenize=name, effective_order=True, lowercase=lowercase) for name in ("13a", "zh"))
     rows = []
     for references, given in zip(gold, predicted, strict=True):
         metric = ideographic if any(map(IDEOGRAPHS.search, references)) else western
@@ -144,10 +147,57 @@ def bleu_of(sums: "NDArray[np.float64]") -> "NDArray[np.float64]":
     return result
 
 
+def chrf(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """Corpus chrF of the first predicted texts, upper and lower case alike (tasks/scoring/dialogue_generation.py)."""
+    import numpy as np
+
+    rows = chrf_counts(gold, predicted, lowercase=True)
+    return float(chrf_of(np.array(rows, np.float64).sum(axis=0))) if rows else 0.0
+
+
+def chrf_counts(
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], *, lowercase: bool = False
+) -> list[list[int]]:
+    """Runs of 1 to ORDER characters of each text, of its best reference, and in common, (n, 3 ORDER), by sacrebleu."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    metric = CHRF(lowercase=lowercase)
+    return [
+        metric._compute_segment_statistics(
+            metric._preprocess_segment(given[0]),
+            metric._extract_reference_info([metric._preprocess_segment(text) for text in references]),
+        )
+        for references, given in zip(gold, predicted, strict=True)
+    ]
+
+
+def chrf_of(sums: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """chrF between 0 and 1 from summed `chrf_counts`, (..., 3 ORDER) to (...).
+
+    Popović 2015, with beta 2: F of the mean precision and the mean recall over the lengths that both sides have.
+    """
+    import numpy as np
+
+    given, wanted, shared = np.moveaxis(sums.reshape(*sums.shape[:-1], ORDER, 3), -1, 0)
+    there = (given > 0) & (wanted > 0)
+    lengths = np.maximum(there.sum(axis=-1), 1)
+    precision = np.divide(shared, given, out=np.zeros_like(shared), where=there).sum(axis=-1) / lengths
+    recall = np.divide(shared, wanted, out=np.zeros_like(shared), where=there).sum(axis=-1) / lengths
+    below = 4 * precision + recall
+    result: NDArray[np.float64] = np.divide(5 * precision * recall, below, out=np.zeros_like(below), where=below > 0)
+    return result
+
+
 def rouge_l(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
     """Mean over the texts of ROUGE-L against the nearest reference, 0 to 1 (tasks/scoring/summarization.py)."""
     best = [max(row[2] for row in table) for table in rouge(gold, predicted)]
     return sum(best) / max(len(best), 1)
+
+
+def rouge_l_mean(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """The same with the mean over the references of a text (tasks/scoring/summarization_mean.py)."""
+    means = [sum(row[2] for row in table) / len(table) for table in rouge(gold, predicted)]
+    return sum(means) / max(len(means), 1)
 
 
 def rouge(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> list[list[list[float]]]:

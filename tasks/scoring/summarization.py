@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.records import Example, Prediction
 from tasks.scoring import intervals
-from tasks.scoring.cases import Case
+from tasks.scoring.cases import Analysis, Case
 from tasks.scoring.figures import bounded
 from tasks.scoring.measures import Measure, counted, mean
 from tasks.scoring.selection import rouge
@@ -81,13 +81,13 @@ def counts(predictions: Sequence[Prediction]) -> Floats:
 def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:
     """The first sentence of each text, and the one at the place that is best on train."""
     every = list(examples)
-    return {"lead": at_place(every, 0), "place": at_place(every, best_place(train))}
+    return {"lead": at_place(every, 0), "place": at_place(every, best_place(train, HEADLINE))}
 
 
-def best_place(train: Iterable[Example]) -> int:
-    """The place of the sentence with the best mean ROUGE-L on the first SEEN texts of train; below 0 from the end."""
+def best_place(train: Iterable[Example], measure: Measure) -> int:
+    """The place of the sentence with the best ``measure`` on the first SEEN texts of train; below 0 from the end."""
     seen = list(itertools.islice(train, SEEN))
-    return max(PLACES, key=lambda place: HEADLINE.of(at_place(seen, place)))
+    return max(PLACES, key=lambda place: measure.of(at_place(seen, place)))
 
 
 def at_place(examples: Iterable[Example], place: int) -> list[Prediction]:
@@ -118,6 +118,12 @@ def novelty(text: str, source: str) -> float:
     return sum(pair not in known for pair in pairs) / max(len(pairs), 1)
 
 
+def analysis(measure: Measure, near: Callable[[Prediction], float]) -> Analysis:
+    """Faults and slices; what they cost is judged by ``measure``, what is far from the references by ``near``."""
+    kind_of = fault_of(near, FAR, without=(NUMBER_LOST, NUMBER_INVENTED))
+    return by_fault(measure, kind_of, _slices, near)
+
+
 def _slices(case: Case, example: Example, _facts: None) -> dict[str, str]:
     """Length, how much of the reference and of the summary is new, and repetition."""
     source, text = example.inputs["text"], case.predicted[0][2]
@@ -140,5 +146,5 @@ def _new(text: str, source: str) -> str:
 
 
 HEADLINE = Measure("rouge_l", counts, mean)
-ANALYSIS = by_fault(HEADLINE, fault_of(nearness, FAR, without=(NUMBER_LOST, NUMBER_INVENTED)), _slices, nearness)
+ANALYSIS = analysis(HEADLINE, nearness)
 confidences, confusion = no_confidences, no_confusion

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.records import Example, Prediction
-from tasks.scoring import intervals
+from tasks.scoring import intervals, selection
 from tasks.scoring.cases import Case
 from tasks.scoring.figures import bounded, rounded
 from tasks.scoring.measures import Measure
-from tasks.scoring.selection import IDEOGRAPHS, bleu_counts, bleu_of
+from tasks.scoring.selection import ORDER, bleu_counts, bleu_of, chrf_of
+from tasks.scoring.signatures import signatures
 from tasks.scoring.wholes import binned, token_table
 from tasks.scoring.written import by_fault, fault_of, no_confidences, no_confusion, repeats, words
 
@@ -20,7 +21,6 @@ __all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "sco
 
 Floats = NDArray[np.float64]
 
-ORDER = 6  # longest run of characters that chrF counts
 FAR = 0.3  # chrF of a text below which it counts as far from its references
 COPIED = re.compile(r"\w*\d[\w.,:]*\w|\d|\b[A-Z]\w+")  # numbers, and names as far as a capital tells
 
@@ -46,7 +46,7 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "repeating_texts": sum(repeats(words(one.predicted[0])) for one in predictions),
         "scheme": "texts",
         "sentences": len(predictions),
-        "signature": _signatures(predictions),
+        "signature": signatures(predictions, "mixed"),
     }
 
 
@@ -57,33 +57,9 @@ def counts(predictions: Sequence[Prediction]) -> Floats:
 
 
 def chrf_counts(predictions: Sequence[Prediction]) -> Floats:
-    """Runs of 1 to ORDER characters of each text, of its best reference, and in common, (n, 3 ORDER)."""
-    from sacrebleu.metrics import chrf
-
-    metric = chrf.CHRF()
-    rows = [
-        metric._compute_segment_statistics(
-            metric._preprocess_segment(one.predicted[0]),
-            metric._extract_reference_info([metric._preprocess_segment(text) for text in one.gold]),
-        )
-        for one in predictions
-    ]
+    """What chrF is made of, (n, 3 ORDER); see tasks/scoring/selection.py."""
+    rows = selection.chrf_counts([one.gold for one in predictions], [one.predicted for one in predictions])
     return np.array(rows, np.float64).reshape(-1, 3 * ORDER)
-
-
-def chrf_of(sums: Floats) -> Floats:
-    """chrF between 0 and 1 from summed `chrf_counts`, (..., 3 ORDER) to (...).
-
-    Popović 2015, with beta 2: F of the mean precision and the mean recall over the lengths that both sides have.
-    """
-    given, wanted, shared = np.moveaxis(sums.reshape(*sums.shape[:-1], ORDER, 3), -1, 0)
-    there = (given > 0) & (wanted > 0)
-    lengths = np.maximum(there.sum(axis=-1), 1)
-    precision = np.divide(shared, given, out=np.zeros_like(shared), where=there).sum(axis=-1) / lengths
-    recall = np.divide(shared, wanted, out=np.zeros_like(shared), where=there).sum(axis=-1) / lengths
-    below = 4 * precision + recall
-    result: Floats = np.divide(5 * precision * recall, below, out=np.zeros_like(below), where=below > 0)
-    return result
 
 
 def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:  # noqa: ARG001
@@ -95,21 +71,6 @@ def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str
 def nearness(one: Prediction) -> float:
     """chrF of one text."""
     return float(chrf_of(chrf_counts([one])[0]))
-
-
-def _signatures(predictions: Sequence[Prediction]) -> dict[str, str]:
-    """As sacrebleu writes them; of two tokenizers both, and of several numbers of references ``var``."""
-    import sacrebleu
-
-    wide = [any(map(IDEOGRAPHS.search, one.gold)) for one in predictions]
-    names = [name for name, there in (("13a", not all(wide)), ("zh", any(wide))) if there]
-    numbers = {len(one.gold) for one in predictions}
-    references = f"nrefs:{numbers.pop() if len(numbers) == 1 else 'var'}|case:mixed"
-    end = f"version:{sacrebleu.__version__}"
-    return {
-        "bleu": f"{references}|eff:no|tok:{'+'.join(names) or '13a'}|smooth:exp|{end}",
-        "chrf": f"{references}|eff:yes|nc:{ORDER}|nw:0|space:no|{end}",
-    }
 
 
 def _slices(case: Case, example: Example, _facts: None) -> dict[str, str]:

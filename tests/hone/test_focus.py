@@ -1,6 +1,7 @@
 """`hone focus` on the files that evaluate leaves, in a project of its own."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hone.focus import focus
 from hone.run import _work_on_next
 from tasks.errors import UserError
-from tasks.records import Example, Prediction, write_examples, write_json, write_lines
+from tasks.records import Example, Prediction, write_examples, write_json, write_lines, write_predictions
 from tasks.scoring.analysis import analyse
 from tasks.scoring.entities import ANALYSIS, HEADLINE
 
@@ -112,3 +113,63 @@ def test_a_run_ends_with_what_to_work_on_next(project: Path, capsys: pytest.Capt
     Path("data/focus.json").unlink()
     _work_on_next(stages())
     assert capsys.readouterr().out == ""
+
+
+def other_task(task: str, scorer: str, examples: list[Example], predictions: list[Prediction]) -> None:
+    """The outs of a task without words, in place of those of the project."""
+    own = import_module(f"tasks.scoring.{scorer}")
+    found = analyse(own.ANALYSIS, own.HEADLINE, examples, predictions, examples, list, seed=1, variants=0, confidence=0)
+    outs = ["prepared", "focus.json", "mistakes.validation.jsonl", "predictions.validation.jsonl"]
+    named = ", ".join(f"data/{out}" for out in outs)
+    Path("dvc.yaml").write_text(f"stages: {{evaluate: {{cmd: 'true', outs: [{named}]}}}}\n")
+    Path("params.yaml").write_text(f"task: {task}\n")
+    write_examples(Path("data/prepared/validation.jsonl"), examples)
+    write_predictions(Path("data/predictions.validation.jsonl"), predictions)
+    write_json(Path("data/focus.json"), found.focus)
+    write_lines(Path("data/mistakes.validation.jsonl"), found.mistakes)
+
+
+TURN = {"role": "user", "text": "where is it"}
+
+
+def test_a_response_that_was_chosen_stands_below_the_history_and_no_f1_is_spoken_of(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold, other = ({"text": text, "service": "Freight", "act": ""} for text in ("In Graz.", "Bye now."))
+    example = Example("v:1", None, {"history": [TURN], "candidates": [gold, other]}, gold)
+    made = Prediction("v:1", gold, other, [0.9], None, ["In Graz."], [0.1])
+    other_task("dialogue", "dialogue", [example], [made])
+    assert shown(capsys, kind="another response") == (
+        "another response  gold Freight, predicted Freight  v:1\n"
+        "  user: where is it\n"
+        "  gold       [In Graz. Freight]\n"
+        "  predicted  [Bye now. Freight]\n"
+        "  sure 0.90, the gold response at place 2\n"
+        "1 of 1 mistakes, the surest first\n"
+    )
+    assert "F1" not in shown(capsys)
+
+
+def test_a_response_that_was_written_stands_beside_the_gold_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = {"service": "Freight", "act": ""}
+    example = Example("v:1", None, {"history": [TURN], "about": about}, ["The boxes are in Graz."])
+    other_task(
+        "dialogue_generation", "dialogue_generation", [example], [Prediction("v:1", example.target, [""], [0.5])]
+    )
+    assert shown(capsys, kind="nothing written") == (
+        "nothing written  v:1\n"
+        "  user: where is it\n"
+        "  gold       [The boxes are in Graz. reference]\n"
+        "  predicted  [ reference]\n"
+        "  sure 0.50, chrF 0.00\n"
+        "1 of 1 mistakes, the surest first\n"
+    )
+
+
+def test_a_text_that_differs_by_label_alone_is_shown_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    example = Example("v:1", None, {"text": "it rains"}, "weather")
+    other_task("text_classification", "classes", [example], [Prediction("v:1", "weather", "sport", [0.8])])
+    text = shown(capsys, type_="weather")
+    assert "gold weather, predicted sport  v:1\n  [it rains weather]\n  sure 0.80\n" in text

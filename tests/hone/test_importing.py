@@ -199,6 +199,7 @@ def test_folders_of_version_control_are_left_out_and_named(project, corpus, no_d
         (["test/1.jsonl", "train/1.jsonl", "train/2.jsonl"], ["train/1.jsonl", "train/2.jsonl"], [], ["test/1.jsonl"]),
         (["a.conll", "README.md", "LICENSE"], ["a.conll"], [], []),
         (["train_README.txt", "valid.csv", "x.csv"], ["train_README.txt"], ["valid.csv"], []),
+        (["dev/1.json.gz", "train/1.json.gz", "LICENSE.txt"], ["train/1.json.gz"], ["dev/1.json.gz"], []),
         (["notes.md"], [], [], []),
     ],
 )

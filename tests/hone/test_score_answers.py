@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from hone.score import score
-from hone.settings import predict_command
+from hone.settings import headline, predict_command
 from tasks.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,32 @@ def test_relations_and_answers_are_judged_by_their_scorers(capsys: pytest.Captur
     gold = lines("gold.jsonl", {"answers": [{"text": "the Broncos", "answer_start": 3}]}, {"answers": []})
     given = lines("given.jsonl", {"answer": "Broncos"}, {"answer": ""})
     assert result(capsys, gold, given)["systems"][0]["exact_match"] == 1.0
+
+
+def test_texts_that_were_written_are_judged_by_their_scorers(capsys: pytest.CaptureFixture[str]) -> None:
+    project("dialogue_generation")
+    gold = lines("gold.jsonl", {"target": ["Where to?"]}, {"target": "In Graz."})
+    given = lines("given.jsonl", {"predicted": ["where to?"]}, {"predicted": "in graz."})
+    assert result(capsys, gold, given)["systems"][0]["chrf"] == 1.0
+    assert "chrf" in result(capsys, gold, given, form="text")
+    with pytest.raises(UserError, match=r"given\.jsonl:1: 'predicted' is no text"):
+        result(capsys, gold, lines("given.jsonl", {"predicted": []}, {"predicted": 3}))
+
+
+def test_with_the_mean_of_references_summaries_are_compared_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    values = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    values["summarization"]["references"] = "mean"
+    with Path("params.yaml").open("w") as file:
+        YAML().dump(values | {"task": "summarization"}, file)
+    gold = lines("gold.jsonl", *({"target": ["we learn rules", "else"]} for _ in range(9)))
+    given = lines("given.jsonl", *({"predicted": "we learn rules"} for _ in range(9)))
+    found = result(capsys, gold, given)["systems"][0]
+    assert (found["rouge_l"], found["rouge_l_mean"], found["mode"]) == (1.0, 0.5, "mean of the references")
+    assert result(capsys, gold, given, form="text").splitlines()[1].startswith("rouge_l_mean")
+    assert headline() == "rouge_l_mean"
+    assert "mean ROUGE-L +0.5" in result(
+        capsys, gold, lines("no.jsonl", *([{"predicted": "no"}] * 9)), given, form="text"
+    )
 
 
 def test_two_systems_are_compared_in_words_of_the_task(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from tasks import adapters, compute, params_file
 from tasks.adapters import Likeness
-from tasks.models import content_hash
+from tasks.encoder_decoders import write_small
+from tasks.evaluate import _neighbours
+from tasks.models import SCRATCH, content_hash
 from tasks.records import Example
 from tasks.untrained import Embedder, Neighbours, drawn
 
@@ -113,3 +115,21 @@ def test_spans_in_any_order_are_compared_by_what_lies_between() -> None:
     assert likeness is not None
     inputs = {"text": "the fire caused by rain", "first": [19, 23], "second": [4, 8]}
     assert likeness(Example("1", None, inputs, "Other")) == Likeness("fire caused by rain")
+
+
+def test_of_an_encoder_decoder_the_encoder_compares_and_a_new_model_has_none(tmp_path: Path) -> None:
+    shipped = params_file.load(ROOT / "params.yaml")
+    machine = compute.set_up(
+        shipped.compute.model_copy(update={"device": "cpu", "precision": "fp32", "threads": 1}), seed=1
+    )
+    pairs = ["who visited Graz", "Angela visited Graz"]
+    write_small(tmp_path / "small", pairs, vocabulary=300, width=32, layers=1, heads=4, positions=32, seed=1)
+    made = Embedder.load(
+        str(tmp_path / "small"), content_hash(tmp_path / "small"), machine, max_length=16, batch_size=2
+    )
+    assert made(pairs).shape == (2, 32)
+    assert np.linalg.norm(made(pairs), axis=1) == pytest.approx([1, 1], abs=1e-5)
+    finetune = shipped.finetune.model_copy(update={"model": SCRATCH, "revision": "none"})
+    settings = shipped.model_copy(update={"finetune": finetune})
+    found = _neighbours(settings, adapters.find("dialogue_generation"), tmp_path, machine, 16)
+    assert found("validation") == {}

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from tasks import objectives, sources
-from tasks.adapters import Adapter, Encoded, Written, find
+from tasks.adapters import Adapter, Encoded, Written, find, name_of
 from tasks.encoding import END, START
-from tasks.errors import Defect
+from tasks.errors import Defect, UserError
 from tasks.models import load_tokenizer
 from tasks.params_file import check, tasks_available
 from tasks.records import Example, Prediction, Row
+from tasks.scoring import selection
 from tasks.scoring.intervals import describe
 from tasks.verdict import judge
 from tasks.yaml_files import read_yaml
@@ -31,9 +32,11 @@ ASKED = {
     "relation_extraction": "<e1>Angela Merkel</e1> visited <e2>Toyota</e2> in Nagoya.",
     "extractive_qa": '{"question": "who", "context": "Angela Merkel visited Toyota."}',
     "dialogue": '{"history": [{"role": "user", "text": "who visited Toyota"}], "candidates": ["Merkel", "Graz", "no"]}',
+    "dialogue_generation": '{"history": [{"role": "user", "text": "who visited Toyota"}]}',
 }
 SHORT = {"extractive_qa": 24}  # a window that holds a question and an answer; 16 for the others
-ONE_WINDOW = {"relation_extraction", "dialogue", "translation", "summarization"}  # keep of a long text a part
+# keep of a long text a part
+ONE_WINDOW = {"relation_extraction", "dialogue", "dialogue_generation", "translation", "summarization"}
 TEXTS = {"dialogue": 2}  # that are read apart in each example; one for the others
 
 
@@ -83,7 +86,7 @@ def oracle(
     return answers
 
 
-ADAPTERS = 7  # that there are; a file that is no longer found would pass every check here
+ADAPTERS = 8  # that there are; a file that is no longer found would pass every check here
 
 
 def test_adapters_were_found() -> None:
@@ -188,3 +191,20 @@ def test_examples_can_be_shown_and_raw_text_be_answered(task: str, bert_folder: 
             assert example.inputs.get("context", text)[item["start"] : item["end"]] == item["text"]
         assert item["text"] in text
         assert 0 <= item["confidence"] <= 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_params_choose_a_variant_by_its_name_and_each_has_scorer_and_headline(task: str) -> None:
+    plain = find(task)
+    values = read_yaml(ROOT / "params.yaml")[task]
+    assert name_of(task, values) == task
+    for name in plain.variants:
+        adapter = find(f"{task}:{name}")
+        scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")
+        assert scorer.HEADLINE.name == adapter.headline != plain.headline
+        assert hasattr(selection, adapter.headline)
+        assert adapter.wording.headline != plain.wording.headline
+    if task == "summarization":
+        assert name_of(task, {**values, "references": "mean"}) == "summarization:mean"
+        with pytest.raises(UserError, match=r"summarization\.references: 'worst'"):
+            name_of(task, {**values, "references": "worst"})

@@ -17,6 +17,7 @@ from tasks.params_file import check, tasks_available
 from tasks.preprocess import preprocess
 from tasks.records import read_predictions
 from tasks.report import report
+from tasks.reporting.markdown import plain
 from tasks.scoring.beaten import beaten
 from tasks.scoring.intervals import describe
 from tasks.yaml_files import read_yaml
@@ -78,6 +79,12 @@ def test_from_raw_files_to_the_report(task: str, bert_folder: Path, tmp_path: Pa
         for name in names_of_files:
             assert f"In brackets the {how}." in (data / "report" / name).read_text()
     assert f"validation: {words.headline}" in page
+    if words.figure != "F1":  # then nothing that is shown is one
+        for name in ("report.html", "report.md", "model_card.md"):
+            text = re.sub(
+                r"<style.*?</style>|<script.*?</script>", "", (data / "report" / name).read_text(), flags=re.S
+            )
+            assert not re.search(r"\bf1\b", text.replace(words.rule, "").replace(plain(words.rule), ""), re.I), name
     if task != "token_classification":
         shown = re.sub(r"<style.*?</style>|<script.*?</script>", "", page, flags=re.S).lower()
         assert "entit" not in shown

@@ -4,7 +4,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from tasks.records import Example, Prediction
-from tasks.scoring import selection, summarization
+from tasks.scoring import selection, summarization, summarization_mean
 from tasks.scoring.cases import RIGHT
 from tasks.scoring.summarization import ANALYSIS, HEADLINE, novelty, sentences
 from tasks.scoring.written import FAR, REPEATS
@@ -52,7 +52,7 @@ def test_the_first_sentence_and_the_best_place_of_train_are_baselines() -> None:
     examples = [Example(f"a:{number}", None, {"text": text}, ["We learn rules."]) for number, text in enumerate(texts)]
     found = summarization.baselines(examples, examples)
     assert HEADLINE.of(found["lead"]) == pytest.approx(1 / 6)
-    assert summarization.best_place(examples) == 2  # the last one, of the shorter text too
+    assert summarization.best_place(examples, HEADLINE) == 2  # the last one, of the shorter text too
     assert HEADLINE.of(found["place"]) == 1.0
     assert [one.predicted for one in summarization.at_place(examples, 9)] == [["We learn rules."]] * 2
     assert [one.predicted[0] for one in summarization.at_place(examples, -3)] == ["Rules are hard.", "Graphs are hard."]
@@ -83,3 +83,17 @@ def test_kinds_and_slices() -> None:
     assert cases[-1].if_right == pytest.approx((level, 1.0))
     numbers = Prediction("a:8", ["We learn rules"], ["We learn 3 rules"], [0.5])
     assert ANALYSIS.cases([numbers])[0].kind == RIGHT  # the text may hold the number
+
+
+def test_with_the_mean_of_the_references_headline_epoch_and_cases_follow_it() -> None:
+    scores, headline = summarization_mean.score(MADE), summarization_mean.HEADLINE
+    assert scores == {**summarization.score(MADE), "mode": "mean of the references"}
+    chosen = selection.rouge_l_mean([p.gold for p in MADE], [p.predicted for p in MADE])
+    assert chosen == pytest.approx(headline.of(MADE)) == pytest.approx(scores["rouge_l_mean"], abs=1e-6)
+    assert scores["rouge_l_mean"] < scores["rouge_l"]
+    assert selection.rouge_l_mean([], []) == 0.0
+    cases = summarization_mean.ANALYSIS.cases(MADE)
+    assert sum(case.counts[0] for case in cases) == pytest.approx(3 * headline.of(MADE))
+    example = Example("a:1", None, {"text": "We learn rules."}, ["We learn rules.", "else"])
+    assert headline.of(summarization_mean.baselines([example], [example])["lead"]) == pytest.approx(0.5)
+    assert HEADLINE.of(summarization_mean.baselines([example], [example])["lead"]) == 1.0
