@@ -82,5 +82,6 @@ def named_file(texts: list[str]) -> Path | None:
     if len(texts) != 1 or len(texts[0]) > LONGEST:
         return None
     path = Path(texts[0])
-    looks = path.suffix.lower() in ENDINGS and not any(map(str.isspace, texts[0]))
+    ending = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    looks = ending.lower() in ENDINGS and not any(map(str.isspace, texts[0]))
     return path.resolve() if looks or path.is_file() else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks import adapters, compute, params
 from tasks.answering import answers
@@ -16,10 +16,14 @@ from tasks.prediction_files import PredictionFile, json_line
 from tasks.progress import progress
 from tasks.records import read_json
 from tasks.stage import argument_parser, say
-from tasks.text_files import FORMATS, Record, Source, format_of, read, size
+from tasks.text_files import FORMATS, Record, Source, format_of, opened, read, size
+
+if TYPE_CHECKING:
+    from tasks.predictor import Predictor
 
 TORCH = "this task is answered by torch"
-RECORDS, CHARACTERS = 512, 200_000  # that are in memory together, whichever comes first
+MUCH = 200_000  # bytes of input from which on the later start of torch pays
+RECORDS, CHARACTERS = 2048, 400_000  # that are in memory together, whichever comes first
 
 Answer = Callable[[list[Any]], list[dict[str, Any]]]
 
@@ -38,7 +42,8 @@ def main() -> None:
     given = parser.parse_args()
     try:
         source = Source(given.input, format_of(given.input, given.format), given.column, given.limit)
-        answer, identity = find_engine(given.engine, given.model, given.exported, given.calibration)
+        much = given.input.stat().st_size if given.input is not None and given.input.is_file() else 0
+        answer, identity = find_engine(given.engine, given.model, given.exported, given.calibration, much)
         predict(source, given.output, answer, identity)
     except UserError as error:
         say(f"error: {error}")
@@ -59,12 +64,13 @@ def predict(source: Source, output: Path | None, answer: Answer, identity: dict[
         raise UserError(f"{source.file}: no such file")
     with (
         PredictionFile(output, source, identity) if output else nullcontext() as under_way,
-        source.file.open("rb") if source.file else nullcontext(sys.stdin.buffer) as stream,
+        opened(source) as (stream, reached),
     ):
         if under_way and under_way.resumed:
             say(f"{output}: goes on after {under_way.count:,} records of an earlier run")
         start = (under_way.position, under_way.line) if under_way else (0, 0)
-        for records in progress(_chunks(read(source, stream, *start)), size(source), "predict", _position):
+        chunks = _chunks(read(source, stream, *start))
+        for records in progress(chunks, size(source), "predict", lambda chunk: reached(chunk[-1])):
             found = answer([record.text for record in records])
             if under_way:
                 under_way.write(records, [_without_text(one) for one in found])
@@ -78,8 +84,16 @@ def predict(source: Source, output: Path | None, answer: Answer, identity: dict[
             say(f"{output}: {under_way.count:,} records")
 
 
-def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> tuple[Answer, dict[str, Any]]:
-    """What answers texts, onnxruntime where the exported model is that of ``model``; says which on stderr.
+def find_engine(
+    wanted: str, model: Path, exported: Path, calibration: Path, size: int = 0
+) -> tuple[Answer, dict[str, Any]]:
+    """What answers texts; says which on stderr.
+
+    By itself that is onnxruntime where the exported model is that of ``model``, as it starts sooner, and torch where
+    there is enough to read for its faster products in bfloat16 to pay.
+
+    Args:
+        size: bytes of the input; 0 where that is not known.
 
     Returns:
         ``(texts) -> answers`` (tasks.answering.answers), and what tells these answers from those of another model.
@@ -91,6 +105,12 @@ def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> 
     why = "" if wanted == "torch" else _stale(model if present else None, exported)
     if wanted == "onnx" and why:
         raise UserError(why if why.endswith(TORCH) else f"{why}; 'hone export' makes it")
+    if wanted == "auto" and not why and present and size >= MUCH and compute.may_have_bf16():
+        predictor = load_predictor(model)
+        if predictor.machine.bf16 and not predictor.plain:
+            return _by_torch(
+                predictor, model, calibration, f" ({size:,} bytes, for which it is faster than {exported})"
+            )
     if wanted != "torch" and not why:
         from tasks.onnx_model import load, many_text_answers
 
@@ -100,19 +120,29 @@ def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> 
         return partial(many_text_answers, onnx), {"engine": onnx.precision, "model": onnx.card["model"]}
     if not present:
         raise UserError(f"{model}: no model there yet; 'hone run' trains one")
-    settings = params.load(Path("params.yaml"))
-    temperature = read_temperature(calibration, model)
+    hint = "" if why.endswith(TORCH) else "; 'hone export' makes it, which starts sooner"
+    return _by_torch(load_predictor(model), model, calibration, f" ({why}{hint})" if why else "")
+
+
+def load_predictor(model: Path) -> "Predictor":
+    """The model of params.yaml's task on the device that params.yaml names."""
     from tasks.predictor import Predictor
 
+    settings = params.load(Path("params.yaml"))
     machine = compute.set_up(settings.compute, settings.seed)
-    predictor = Predictor(model, adapters.find(settings.task), machine, settings.evaluate.batch_size)
-    hint = "" if why.endswith(TORCH) else "; 'hone export' makes it, which is faster"
-    say("torch" + (f" ({why}{hint})" if why else ""))
+    return Predictor(model, adapters.find(settings.task), machine, settings.evaluate.batch_size)
+
+
+def _by_torch(predictor: "Predictor", model: Path, calibration: Path, why: str) -> tuple[Answer, dict[str, Any]]:
+    temperature = read_temperature(calibration, model)
+    described = predictor.machine.description
+    path = f"plain path (the fast one does not fit: {predictor.plain})" if predictor.plain else "fast path"
+    say(f"torch, {described}, {path}{why}")
 
     def answer(texts: list[Any]) -> list[dict[str, Any]]:
         return answers(texts, predictor.adapter, predictor.predict, temperature)
 
-    return answer, {"engine": machine.description, "model": content_hash(model), "temperature": temperature}
+    return answer, {"engine": f"{described}, {path}", "model": content_hash(model), "temperature": temperature}
 
 
 def read_temperature(file: Path, model_folder: Path) -> float:
@@ -150,10 +180,6 @@ def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
             chunk, characters = [], 0
     if chunk:
         yield chunk
-
-
-def _position(records: list[Record]) -> int:
-    return records[-1].position
 
 
 def _without_text(answer: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 While it grows, ``OUT.part`` holds the records so far and ``OUT.part.json`` says how far that is: what was read, what of
 it is in the part, and of which input and model it is. The marker is written after the part is on disk, so that a part
 is never shorter than its marker says; what is beyond it is cut off on the next start. At the end the part becomes OUT.
+Where OUT ends in .gz each chunk is compressed by itself; gzip files may hold several such members.
 """
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -15,7 +17,7 @@ from typing import IO, Any
 
 from tasks.errors import UserError
 from tasks.records import read_json, write_json
-from tasks.text_files import FORMATS, Record, Source
+from tasks.text_files import FORMATS, Record, Source, ending, is_compressed
 
 PREDICTED = "predicted"  # the field or column that is added
 Answers = Sequence[dict[str, Any]]
@@ -66,7 +68,8 @@ class PredictionFile:
             UserError: the records have a field of the name of what is added.
         """
         _free(records[0])
-        self.stream.write("".join(self._lines(records, answers)).encode())
+        lines = "".join(self._lines(records, answers)).encode()
+        self.stream.write(gzip.compress(lines, mtime=0) if is_compressed(self.file) else lines)
         self.stream.flush()
         os.fsync(self.stream.fileno())
         last = records[-1]
@@ -121,7 +124,9 @@ def _dump(value: Any) -> str:
 
 
 def _format(file: Path, source: Source) -> str:
-    wanted = FORMATS.get(file.suffix.lower(), "jsonl")
+    wanted = FORMATS.get(ending(file), "jsonl")
+    if wanted == "parquet" and is_compressed(file):
+        raise UserError(f"{file}: Parquet is compressed inside; name an --output without .gz")
     if wanted not in ("jsonl", source.format):
         raise UserError(
             f"{file}: from {source.format} to {wanted} is not known; write .jsonl or the input's own format"
