@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hone.settings import predict_command
 from hone.terminal import paint
 from tasks.errors import UserError
+from tasks.stage import say
 
 MODEL = "data/model"
 EXPORTED = "data/export"
@@ -50,6 +51,36 @@ def predict(texts: list[str], file: Path | None, as_json: bool, output: Path | N
             sys.stdout.write(line if as_json else _shown(json.loads(line), colours) + "\n")
             sys.stdout.flush()
     return 1 if process.returncode else 0
+
+
+def predict_each(
+    files: list[Path],
+    folder: Path,
+    options: list[str],
+    on: Literal["local", "dask", "ray"],
+    address: str | None,
+) -> int:
+    """Write what the model in data/model finds in each of ``files`` to a file of its name in ``folder``.
+
+    Returns:
+        Exit code: 0, or 1 after the processes said what is wrong.
+
+    Raises:
+        UserError: a file is missing, named twice, or two would be written to one name.
+    """
+    from flows.predicting import predict_files
+
+    names: dict[str, Path] = {}
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file}: no such file")
+        other = names.setdefault(file.name, file)
+        if other is not file:
+            raise UserError(f"{file}: {other} has the same name, which both would have in {folder}; rename one")
+    command = ["--model", MODEL, "--exported", EXPORTED, "--calibration", CALIBRATION, *options]
+    size = sum(file.stat().st_size for file in files)
+    command += ["--output-dir", str(folder), "--bytes", str(size)]
+    return 0 if predict_files(files, command, on=on, address=address, say=say) else 1
 
 
 def mark(text: str, found: list[dict[str, Any]], colours: dict[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,10 @@ from tasks import adapters, compute, params
 from tasks.answering import answers
 from tasks.errors import UserError
 from tasks.models import content_hash
-from tasks.prediction_files import PredictionFile, json_line
+from tasks.prediction_files import PredictionFile, json_line, output_name
 from tasks.progress import progress
 from tasks.records import read_json
-from tasks.stage import argument_parser, say
+from tasks.stage import argument_parser, say, watch_starters
 from tasks.text_files import FORMATS, Record, Source, format_of, opened, read, size
 
 if TYPE_CHECKING:
@@ -33,24 +33,52 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--exported", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--calibration", type=Path, required=True, help="JSON with the temperature, of evaluate")
-    parser.add_argument("--input", type=Path, help="the file; none is stdin")
+    parser.add_argument("--input", type=Path, nargs="*", default=[], help="the file, or several; none is stdin")
     parser.add_argument("--output", type=Path, help="file that is written; none is stdout, as JSON lines")
+    parser.add_argument("--output-dir", type=Path, help="folder that gets a file for each input")
+    parser.add_argument("--bytes", type=int, help="of all there is to read; none means of the inputs")
     parser.add_argument("--format", choices=sorted(set(FORMATS.values())), default="", help="none means by the ending")
     parser.add_argument("--column", default="", help="field with the text, or with a list of words")
     parser.add_argument("--limit", type=int, default=1_000_000, help="bytes that a record may have")
     parser.add_argument("--engine", choices=("auto", "onnx", "torch"), default="auto")
     given = parser.parse_args()
+    watch_starters()
     try:
-        source = Source(given.input, format_of(given.input, given.format), given.column, given.limit)
-        much = given.input.stat().st_size if given.input is not None and given.input.is_file() else 0
+        inputs: list[Path | None] = list(given.input) or [None]
+        sources = [Source(file, format_of(file, given.format), given.column, given.limit) for file in inputs]
+        much = (
+            sum(file.stat().st_size for file in given.input if file.is_file()) if given.bytes is None else given.bytes
+        )
         answer, identity = find_engine(given.engine, given.model, given.exported, given.calibration, much)
-        predict(source, given.output, answer, identity)
+        if given.output_dir is not None:
+            sys.exit(not predict_each(sources, given.output_dir, answer, identity))
+        predict(sources[0], given.output, answer, identity)
     except UserError as error:
         say(f"error: {error}")
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()  # who reads has seen enough
         sys.exit(0)
+
+
+def predict_each(sources: Sequence[Source], folder: Path, answer: Answer, identity: dict[str, Any]) -> bool:
+    """Answer each file into one of its name in ``folder``; False where one of them failed, which is said.
+
+    An output that is there already is left as it is, so that the same command goes on after an interruption.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    well = True
+    for source in sources:
+        output = folder / output_name(source)
+        if output.exists():
+            say(f"{output}: is there already, left as it is")
+            continue
+        try:
+            predict(source, output, answer, identity)
+        except UserError as error:
+            say(f"error: {error}")
+            well = False
+    return well
 
 
 def predict(source: Source, output: Path | None, answer: Answer, identity: dict[str, Any]) -> None:

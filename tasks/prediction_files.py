@@ -7,6 +7,7 @@ Where OUT ends in .gz each chunk is compressed by itself; gzip files may hold se
 """
 
 import csv
+import fcntl
 import gzip
 import io
 import json
@@ -17,6 +18,7 @@ from typing import IO, Any
 
 from tasks.errors import UserError
 from tasks.records import read_json, write_json
+from tasks.stage import say
 from tasks.text_files import FORMATS, Record, Source, ending, is_compressed
 
 PREDICTED = "predicted"  # the field or column that is added
@@ -40,8 +42,13 @@ class PredictionFile:
         self.format = _format(file, source)
         self.part = file.with_name(file.name + ".part")
         self.marker = file.with_name(file.name + ".part.json")
-        if file.exists():
-            raise UserError(f"{file}: is there already; remove it or name another --output")
+        _refuse_known(file)
+        self.stream: IO[bytes] = _alone(self.part)
+        try:
+            _refuse_known(file)  # who had the part has finished it
+        except UserError:
+            self.stream.close()
+            raise
         self.identity = {**identity, **_of_input(source), "format": self.format}
         self.position = self.line = self.count = 0
         self.resumed = False
@@ -51,9 +58,7 @@ class PredictionFile:
             if known.get("identity") == self.identity and self.part.stat().st_size >= known["written"]:
                 self.position, self.line, self.count = known["position"], known["line"], known["count"]
                 written, self.resumed = known["written"], True
-        self.stream: IO[bytes] = self.part.open("r+b" if self.resumed else "wb")
         self.stream.truncate(written)
-        self.stream.seek(written)
 
     def __enter__(self) -> "PredictionFile":
         return self
@@ -102,6 +107,33 @@ class PredictionFile:
         for record, answer in zip(records, answers, strict=True):
             writer.writerow([*record.fields.values(), _dump(answer)])
         return [text.getvalue()]
+
+
+def _refuse_known(file: Path) -> None:
+    if file.exists():
+        raise UserError(f"{file}: is there already; remove it or name another --output")
+
+
+def _alone(part: Path) -> IO[bytes]:
+    """The part, open at its end, in this process alone: another one that writes it is waited for."""
+    stream = part.open("ab")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"{part}: another process writes it; waiting until it ends")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+    return stream
+
+
+def output_name(source: Source) -> str:
+    """Name of the output of a file where it is in another folder: the input's own, ``.jsonl`` in place of a text's."""
+    if source.file is None:
+        raise UserError("standard input has no name; write it with --output")
+    if source.format != "text":
+        return source.file.name
+    packed = is_compressed(source.file)
+    name = source.file.stem if packed else source.file.name
+    return Path(name).stem + ".jsonl" + (source.file.suffix if packed else "")
 
 
 def json_line(record: Record, answer: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from tasks.errors import UserError
 
@@ -103,8 +103,8 @@ def opened(source: Source) -> Iterator[tuple[IO[bytes], Callable[[Record], int]]
             return
         if source.format == "parquet":
             raise UserError(f"{source.file}: Parquet is compressed inside and cannot be read through gzip; unpack it")
-        with gzip.GzipFile(fileobj=raw) as inside:
-            yield inside, lambda _record: raw.tell()
+        with gzip.open(raw, "rb") as inside:
+            yield cast(IO[bytes], inside), lambda _record: raw.tell()
 
 
 def size(source: Source) -> int | None:
