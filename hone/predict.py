@@ -10,6 +10,7 @@ from hone.settings import predict_command
 from hone.terminal import paint
 from tasks.errors import UserError
 from tasks.stage import say
+from tasks.text_files import amount
 
 MODEL = "data/model"
 EXPORTED = "data/export"
@@ -78,8 +79,7 @@ def predict_each(
         if other is not file:
             raise UserError(f"{file}: {other} has the same name, which both would have in {folder}; rename one")
     command = ["--model", MODEL, "--exported", EXPORTED, "--calibration", CALIBRATION, *options]
-    size = sum(file.stat().st_size for file in files)
-    command += ["--output-dir", str(folder), "--bytes", str(size)]
+    command += ["--output-dir", str(folder), "--bytes", str(amount(files))]  # of all, so that all get the same engine
     return 0 if predict_files(files, command, on=on, address=address, say=say) else 1
 
 

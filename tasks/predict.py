@@ -16,7 +16,7 @@ from tasks.prediction_files import PredictionFile, json_line, output_name
 from tasks.progress import progress
 from tasks.records import read_json
 from tasks.stage import argument_parser, say, watch_starters
-from tasks.text_files import FORMATS, Record, Source, format_of, opened, read, size
+from tasks.text_files import FORMATS, Record, Source, amount, format_of, opened, read, size
 
 if TYPE_CHECKING:
     from tasks.predictor import Predictor
@@ -46,9 +46,7 @@ def main() -> None:
     try:
         inputs: list[Path | None] = list(given.input) or [None]
         sources = [Source(file, format_of(file, given.format), given.column, given.limit) for file in inputs]
-        much = (
-            sum(file.stat().st_size for file in given.input if file.is_file()) if given.bytes is None else given.bytes
-        )
+        much = amount(given.input) if given.bytes is None else given.bytes
         answer, identity = find_engine(given.engine, given.model, given.exported, given.calibration, much)
         if given.output_dir is not None:
             sys.exit(not predict_each(sources, given.output_dir, answer, identity))

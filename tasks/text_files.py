@@ -8,7 +8,7 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +85,12 @@ def ending(file: Path) -> str:
 def is_compressed(file: Path) -> bool:
     """Whether a file is compressed by gzip, as its name says."""
     return file.suffix.lower() == GZIP
+
+
+def amount(files: Iterable[Path]) -> int:
+    """Bytes of text in the files that are there, about: three times their own where they are compressed."""
+    there = (file for file in files if file.is_file())
+    return sum(file.stat().st_size * (3 if is_compressed(file) or ending(file) == ".parquet" else 1) for file in there)
 
 
 @contextmanager

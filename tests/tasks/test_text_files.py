@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import UserError
-from tasks.text_files import Record, Source, format_of, opened, read, size
+from tasks.text_files import Record, Source, amount, format_of, opened, read, size
 
 FILES = {
     "text": "Ann left.\n\n  Bob stayed.  \nEnd",
@@ -113,6 +113,12 @@ def test_a_compressed_file_shows_how_far_it_is_in_its_own_bytes(tmp_path: Path) 
         places = [reached(record) for record in read(source, stream)]
     assert len(places) == 2000 and places == sorted(places)
     assert 0 < places[0] <= places[-1] == size(source) == file.stat().st_size
+
+
+def test_more_is_in_a_compressed_file_than_it_is_long(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.csv.gz", "c.parquet"):
+        (tmp_path / name).write_bytes(b"12345")
+    assert amount([tmp_path / name for name in ("a.txt", "b.csv.gz", "c.parquet", "none.txt")]) == 35
 
 
 def test_a_broken_compressed_file_is_refused(tmp_path: Path) -> None:
