@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hone.settings import predict_command
 from hone.terminal import paint
 from tasks.errors import UserError
+from tasks.stage import say
+from tasks.text_files import amount
 
 MODEL = "data/model"
 EXPORTED = "data/export"
@@ -52,6 +54,35 @@ def predict(texts: list[str], file: Path | None, as_json: bool, output: Path | N
     return 1 if process.returncode else 0
 
 
+def predict_each(
+    files: list[Path],
+    folder: Path,
+    options: list[str],
+    on: Literal["local", "dask", "ray"],
+    address: str | None,
+) -> int:
+    """Write what the model in data/model finds in each of ``files`` to a file of its name in ``folder``.
+
+    Returns:
+        Exit code: 0, or 1 after the processes said what is wrong.
+
+    Raises:
+        UserError: a file is missing, named twice, or two would be written to one name.
+    """
+    from flows.predicting import predict_files
+
+    names: dict[str, Path] = {}
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file}: no such file")
+        other = names.setdefault(file.name, file)
+        if other is not file:
+            raise UserError(f"{file}: {other} has the same name, which both would have in {folder}; rename one")
+    command = ["--model", MODEL, "--exported", EXPORTED, "--calibration", CALIBRATION, *options]
+    command += ["--output-dir", str(folder), "--bytes", str(amount(files))]  # of all, so that all get the same engine
+    return 0 if predict_files(files, command, on=on, address=address, say=say) else 1
+
+
 def mark(text: str, found: list[dict[str, Any]], colours: dict[str, str]) -> str:
     """The text with what was found in brackets; each type gets a colour of its own, which ``colours`` keeps."""
     parts, last = [], 0
@@ -82,5 +113,6 @@ def named_file(texts: list[str]) -> Path | None:
     if len(texts) != 1 or len(texts[0]) > LONGEST:
         return None
     path = Path(texts[0])
-    looks = path.suffix.lower() in ENDINGS and not any(map(str.isspace, texts[0]))
+    ending = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    looks = ending.lower() in ENDINGS and not any(map(str.isspace, texts[0]))
     return path.resolve() if looks or path.is_file() else None

@@ -39,8 +39,8 @@ def read(row: Row, text_field: str, spans_field: str, repairs: Counter[str]) -> 
     names = _names(spans_field)
     given = [name for name in names if row.fields.get(name) is not None]
     if len(given) != 1 or not isinstance(row.fields[given[0]], list):
-        one = "one of the fields " if len(names) > 1 else "the field "
-        message = f"the spans should be a list in {one}{' and '.join(map(repr, names))}"
+        where = "one of the fields " if len(names) > 1 else "the field "
+        message = f"the spans should be a list in {where}{' and '.join(map(repr, names))}"
         raise _defect(row, gold, "missing field", message, "write [] for a text without entities")
     spans = []
     trimmed = 0

@@ -5,6 +5,7 @@ import os
 import platform
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
@@ -13,6 +14,8 @@ from tasks.params import Compute
 if TYPE_CHECKING:
     import torch
 
+CPUINFO = Path("/proc/cpuinfo")
+NVIDIA = Path("/dev/nvidiactl")
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -121,3 +124,11 @@ def _has_bf16(device: "torch.device") -> bool:
             or capabilities.get("amx_tile", False)
         )
     return False
+
+
+def may_have_bf16() -> bool:
+    """Whether this machine may multiply bfloat16 in hardware, found without loading torch, which knows for sure."""
+    if platform.machine() not in ("x86_64", "AMD64") or not CPUINFO.is_file() or NVIDIA.exists():
+        return True
+    flags = CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\nflags")[2].partition("\n")[0].split()
+    return not flags or "avx512_bf16" in flags or "amx_bf16" in flags

@@ -53,7 +53,7 @@ def parse(row: Row, options: Options, block: str) -> tuple[list[Turn], Response]
         raise defect("no history", message, f"give it one, or set {block}.history_field")
     if found := flaw_of(history):
         raise defect("broken turn", found, 'write turns as {"role": "user", "text": "..."}')
-    if not is_text(text):
+    if not isinstance(text, str) or not is_text(text):
         message = f"{options.response_field!r} holds {str(text)[:40]!r}"
         raise defect("no response", message, f"give it one, or set {block}.response_field")
     known = {name: row.fields.get(name) for name in ("service", "act")}

@@ -2,24 +2,28 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks import adapters, compute, params_file
 from tasks.answering import answers
 from tasks.errors import UserError
 from tasks.models import content_hash
-from tasks.prediction_files import PredictionFile, json_line
+from tasks.prediction_files import PredictionFile, json_line, output_name
 from tasks.progress import progress
 from tasks.records import read_json
-from tasks.stage import argument_parser, say
-from tasks.text_files import FORMATS, Record, Source, format_of, read, size
+from tasks.stage import argument_parser, say, watch_starters
+from tasks.text_files import FORMATS, Record, Source, amount, format_of, opened, read, size
+
+if TYPE_CHECKING:
+    from tasks.predictor import Predictor
 
 TORCH = "this task is answered by torch"
-RECORDS, CHARACTERS = 512, 200_000  # that are in memory together, whichever comes first
+MUCH = 200_000  # bytes of input from which on the later start of torch pays
+RECORDS, CHARACTERS = 2048, 400_000  # that are in memory together, whichever comes first
 
 Answer = Callable[[list[Any]], list[dict[str, Any]]]
 
@@ -29,23 +33,50 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--exported", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--calibration", type=Path, required=True, help="JSON with the temperature, of evaluate")
-    parser.add_argument("--input", type=Path, help="the file; none is stdin")
+    parser.add_argument("--input", type=Path, nargs="*", default=[], help="the file, or several; none is stdin")
     parser.add_argument("--output", type=Path, help="file that is written; none is stdout, as JSON lines")
+    parser.add_argument("--output-dir", type=Path, help="folder that gets a file for each input")
+    parser.add_argument("--bytes", type=int, help="of all there is to read; none means of the inputs")
     parser.add_argument("--format", choices=sorted(set(FORMATS.values())), default="", help="none means by the ending")
     parser.add_argument("--column", default="", help="field with the text, or with a list of words")
     parser.add_argument("--limit", type=int, default=1_000_000, help="bytes that a record may have")
     parser.add_argument("--engine", choices=("auto", "onnx", "torch"), default="auto")
     given = parser.parse_args()
+    watch_starters()
     try:
-        source = Source(given.input, format_of(given.input, given.format), given.column, given.limit)
-        answer, identity = find_engine(given.engine, given.model, given.exported, given.calibration)
-        predict(source, given.output, answer, identity)
+        inputs: list[Path | None] = list(given.input) or [None]
+        sources = [Source(file, format_of(file, given.format), given.column, given.limit) for file in inputs]
+        much = amount(given.input) if given.bytes is None else given.bytes
+        answer, identity = find_engine(given.engine, given.model, given.exported, given.calibration, much)
+        if given.output_dir is not None:
+            sys.exit(not predict_each(sources, given.output_dir, answer, identity))
+        predict(sources[0], given.output, answer, identity)
     except UserError as error:
         say(f"error: {error}")
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()  # who reads has seen enough
         sys.exit(0)
+
+
+def predict_each(sources: Sequence[Source], folder: Path, answer: Answer, identity: dict[str, Any]) -> bool:
+    """Answer each file into one of its name in ``folder``; False where one of them failed, which is said.
+
+    An output that is there already is left as it is, so that the same command goes on after an interruption.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    well = True
+    for source in sources:
+        output = folder / output_name(source)
+        if output.exists():
+            say(f"{output}: is there already, left as it is")
+            continue
+        try:
+            predict(source, output, answer, identity)
+        except UserError as error:
+            say(f"error: {error}")
+            well = False
+    return well
 
 
 def predict(source: Source, output: Path | None, answer: Answer, identity: dict[str, Any]) -> None:
@@ -59,12 +90,13 @@ def predict(source: Source, output: Path | None, answer: Answer, identity: dict[
         raise UserError(f"{source.file}: no such file")
     with (
         PredictionFile(output, source, identity) if output else nullcontext() as under_way,
-        source.file.open("rb") if source.file else nullcontext(sys.stdin.buffer) as stream,
+        opened(source) as (stream, reached),
     ):
         if under_way and under_way.resumed:
             say(f"{output}: goes on after {under_way.count:,} records of an earlier run")
         start = (under_way.position, under_way.line) if under_way else (0, 0)
-        for records in progress(_chunks(read(source, stream, *start)), size(source), "predict", _position):
+        chunks = _chunks(read(source, stream, *start))
+        for records in progress(chunks, size(source), "predict", lambda chunk: reached(chunk[-1])):
             found = answer([record.text for record in records])
             if under_way:
                 under_way.write(records, [_without_text(one) for one in found])
@@ -78,8 +110,16 @@ def predict(source: Source, output: Path | None, answer: Answer, identity: dict[
             say(f"{output}: {under_way.count:,} records")
 
 
-def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> tuple[Answer, dict[str, Any]]:
-    """What answers texts, onnxruntime where the exported model is that of ``model``; says which on stderr.
+def find_engine(
+    wanted: str, model: Path, exported: Path, calibration: Path, size: int = 0
+) -> tuple[Answer, dict[str, Any]]:
+    """What answers texts; says which on stderr.
+
+    By itself that is onnxruntime where the exported model is that of ``model``, as it starts sooner, and torch where
+    there is enough to read for its faster products in bfloat16 to pay.
+
+    Args:
+        size: bytes of the input; 0 where that is not known.
 
     Returns:
         ``(texts) -> answers`` (tasks.answering.answers), and what tells these answers from those of another model.
@@ -91,6 +131,12 @@ def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> 
     why = "" if wanted == "torch" else _stale(model if present else None, exported)
     if wanted == "onnx" and why:
         raise UserError(why if why.endswith(TORCH) else f"{why}; 'hone export' makes it")
+    if wanted == "auto" and not why and present and size >= MUCH and compute.may_have_bf16():
+        predictor = load_predictor(model)
+        if predictor.machine.bf16 and not predictor.plain:
+            return _by_torch(
+                predictor, model, calibration, f" ({size:,} bytes, for which it is faster than {exported})"
+            )
     if wanted != "torch" and not why:
         from tasks.onnx_model import load, many_text_answers
 
@@ -100,19 +146,29 @@ def find_engine(wanted: str, model: Path, exported: Path, calibration: Path) -> 
         return partial(many_text_answers, onnx), {"engine": onnx.precision, "model": onnx.card["model"]}
     if not present:
         raise UserError(f"{model}: no model there yet; 'hone run' trains one")
-    settings = params_file.load(Path("params.yaml"))
-    temperature = read_temperature(calibration, model)
+    hint = "" if why.endswith(TORCH) else "; 'hone export' makes it, which starts sooner"
+    return _by_torch(load_predictor(model), model, calibration, f" ({why}{hint})" if why else "")
+
+
+def load_predictor(model: Path) -> "Predictor":
+    """The model of params.yaml's task on the device that params.yaml names."""
     from tasks.predictor import Predictor
 
+    settings = params_file.load(Path("params.yaml"))
     machine = compute.set_up(settings.compute, settings.seed)
-    predictor = Predictor(model, adapters.find(settings.task), machine, settings.evaluate.batch_size)
-    hint = "" if why.endswith(TORCH) else "; 'hone export' makes it, which is faster"
-    say("torch" + (f" ({why}{hint})" if why else ""))
+    return Predictor(model, adapters.find(settings.task), machine, settings.evaluate.batch_size)
+
+
+def _by_torch(predictor: "Predictor", model: Path, calibration: Path, why: str) -> tuple[Answer, dict[str, Any]]:
+    temperature = read_temperature(calibration, model)
+    described = predictor.machine.description
+    path = f"plain path (the fast one does not fit: {predictor.plain})" if predictor.plain else "fast path"
+    say(f"torch, {described}, {path}{why}")
 
     def answer(texts: list[Any]) -> list[dict[str, Any]]:
         return answers(texts, predictor.adapter, predictor.predict, temperature)
 
-    return answer, {"engine": machine.description, "model": content_hash(model), "temperature": temperature}
+    return answer, {"engine": f"{described}, {path}", "model": content_hash(model), "temperature": temperature}
 
 
 def read_temperature(file: Path, model_folder: Path) -> float:
@@ -150,10 +206,6 @@ def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
             chunk, characters = [], 0
     if chunk:
         yield chunk
-
-
-def _position(records: list[Record]) -> int:
-    return records[-1].position
 
 
 def _without_text(answer: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 While it grows, ``OUT.part`` holds the records so far and ``OUT.part.json`` says how far that is: what was read, what of
 it is in the part, and of which input and model it is. The marker is written after the part is on disk, so that a part
 is never shorter than its marker says; what is beyond it is cut off on the next start. At the end the part becomes OUT.
+Where OUT ends in .gz each chunk is compressed by itself; gzip files may hold several such members.
 """
 
 import csv
+import fcntl
+import gzip
 import io
 import json
 import os
@@ -15,7 +18,8 @@ from typing import IO, Any
 
 from tasks.errors import UserError
 from tasks.records import read_json, write_json
-from tasks.text_files import FORMATS, Record, Source
+from tasks.stage import say
+from tasks.text_files import FORMATS, Record, Source, ending, is_compressed
 
 PREDICTED = "predicted"  # the field or column that is added
 Answers = Sequence[dict[str, Any]]
@@ -38,8 +42,13 @@ class PredictionFile:
         self.format = _format(file, source)
         self.part = file.with_name(file.name + ".part")
         self.marker = file.with_name(file.name + ".part.json")
-        if file.exists():
-            raise UserError(f"{file}: is there already; remove it or name another --output")
+        _refuse_known(file)
+        self.stream: IO[bytes] = _alone(self.part)
+        try:
+            _refuse_known(file)  # who had the part has finished it
+        except UserError:
+            self.stream.close()
+            raise
         self.identity = {**identity, **_of_input(source), "format": self.format}
         self.position = self.line = self.count = 0
         self.resumed = False
@@ -49,9 +58,7 @@ class PredictionFile:
             if known.get("identity") == self.identity and self.part.stat().st_size >= known["written"]:
                 self.position, self.line, self.count = known["position"], known["line"], known["count"]
                 written, self.resumed = known["written"], True
-        self.stream: IO[bytes] = self.part.open("r+b" if self.resumed else "wb")
         self.stream.truncate(written)
-        self.stream.seek(written)
 
     def __enter__(self) -> "PredictionFile":
         return self
@@ -66,7 +73,8 @@ class PredictionFile:
             UserError: the records have a field of the name of what is added.
         """
         _free(records[0])
-        self.stream.write("".join(self._lines(records, answers)).encode())
+        lines = "".join(self._lines(records, answers)).encode()
+        self.stream.write(gzip.compress(lines, mtime=0) if is_compressed(self.file) else lines)
         self.stream.flush()
         os.fsync(self.stream.fileno())
         last = records[-1]
@@ -101,6 +109,33 @@ class PredictionFile:
         return [text.getvalue()]
 
 
+def _refuse_known(file: Path) -> None:
+    if file.exists():
+        raise UserError(f"{file}: is there already; remove it or name another --output")
+
+
+def _alone(part: Path) -> IO[bytes]:
+    """The part, open at its end, in this process alone: another one that writes it is waited for."""
+    stream = part.open("ab")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"{part}: another process writes it; waiting until it ends")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+    return stream
+
+
+def output_name(source: Source) -> str:
+    """Name of the output of a file where it is in another folder: the input's own, ``.jsonl`` in place of a text's."""
+    if source.file is None:
+        raise UserError("standard input has no name; write it with --output")
+    if source.format != "text":
+        return source.file.name
+    packed = is_compressed(source.file)
+    name = source.file.stem if packed else source.file.name
+    return Path(name).stem + ".jsonl" + (source.file.suffix if packed else "")
+
+
 def json_line(record: Record, answer: dict[str, Any]) -> str:
     """A record with its answer as a line of JSON.
 
@@ -121,7 +156,9 @@ def _dump(value: Any) -> str:
 
 
 def _format(file: Path, source: Source) -> str:
-    wanted = FORMATS.get(file.suffix.lower(), "jsonl")
+    wanted = FORMATS.get(ending(file), "jsonl")
+    if wanted == "parquet" and is_compressed(file):
+        raise UserError(f"{file}: Parquet is compressed inside; name an --output without .gz")
     if wanted not in ("jsonl", source.format):
         raise UserError(
             f"{file}: from {source.format} to {wanted} is not known; write .jsonl or the input's own format"

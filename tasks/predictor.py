@@ -14,7 +14,11 @@ CHUNK = 2048  # examples that are in memory as tensors and probabilities at once
 
 
 class Predictor:
-    """A model in memory with its tokenizer; answers examples of its task."""
+    """A model in memory with its tokenizer; answers examples of its task.
+
+    Attributes:
+        plain: why the fast path (tasks/fast_inference.py) does not fit and the model's own forward answers, or None.
+    """
 
     def __init__(self, folder: Path, adapter: adapters.Adapter, machine: compute.Machine, batch_size: int) -> None:
         """Load ``folder``.
@@ -22,6 +26,7 @@ class Predictor:
         Raises:
             UserError: the folder is missing, incomplete, or holds files that could run code.
         """
+        from tasks.fast_inference import FastEncoder, unfit
         from tasks.generation import writer_of
         from tasks.heads import load_head
 
@@ -49,6 +54,8 @@ class Predictor:
             model = load_head(model, folder, card["head"], card["features"], self.classes, rows)
         self.model = model.to(machine.device)
         self.head = adapter.head(self.model)
+        self.plain = "it writes texts" if self.writer else unfit(self.model, machine)
+        self.encoder = None if self.plain else FastEncoder(self.model, machine)
         settle()
 
     def predict(self, examples: Iterator[records.Example]) -> Iterator[records.Prediction]:
@@ -65,5 +72,6 @@ class Predictor:
                 batch_size=self.batch_size,
                 objective=self.objective,
                 writer=self.writer,
+                encoder=self.encoder,
             )
             yield from self.adapter.decode(chunk, answers, self.classes, self.options)

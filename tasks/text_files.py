@@ -1,17 +1,25 @@
-"""Files with texts to predict, a record at a time from any place on: text, JSON lines, CSV, TSV, Parquet."""
+"""Files with texts to predict, a record at a time from any place on: text, JSON lines, CSV, TSV, Parquet.
+
+All but Parquet, which is compressed inside, may be compressed by gzip; then places are those of what is inside.
+"""
 
 import csv
+import gzip
 import json
-from collections.abc import Iterator, Sequence
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from tasks.errors import UserError
 
 FORMATS = {
     ".txt": "text", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
 }  # fmt: skip
+GZIP = ".gz"
 COLUMNS = ("text", "tokens", "words", "sentence")  # looked for in this order where none is named
 ROWS = 256  # of a Parquet file in memory at once
 
@@ -63,14 +71,50 @@ def format_of(file: Path | None, wanted: str) -> str:
         return wanted
     if file is None:
         return "text"
-    if file.suffix.lower() not in FORMATS:
+    if ending(file) not in FORMATS:
         known = ", ".join(sorted(set(FORMATS.values())))
         raise UserError(f"{file}: its ending says no format; name one with --format: {known}")
-    return FORMATS[file.suffix.lower()]
+    return FORMATS[ending(file)]
+
+
+def ending(file: Path) -> str:
+    """The ending that says the format, e.g. ``.csv`` of ``a.CSV.gz``."""
+    return Path(file.stem if is_compressed(file) else file.name).suffix.lower()
+
+
+def is_compressed(file: Path) -> bool:
+    """Whether a file is compressed by gzip, as its name says."""
+    return file.suffix.lower() == GZIP
+
+
+def amount(files: Iterable[Path]) -> int:
+    """Bytes of text in the files that are there, about: three times their own where they are compressed."""
+    there = (file for file in files if file.is_file())
+    return sum(file.stat().st_size * (3 if is_compressed(file) or ending(file) == ".parquet" else 1) for file in there)
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[tuple[IO[bytes], Callable[[Record], int]]]:
+    """The bytes to hand to `read`, and how far a record is on the way to what `size` gives.
+
+    Raises:
+        UserError: a Parquet file that is compressed once more.
+    """
+    if source.file is None:
+        yield sys.stdin.buffer, lambda record: record.position
+        return
+    with source.file.open("rb") as raw:
+        if not is_compressed(source.file):
+            yield raw, lambda record: record.position
+            return
+        if source.format == "parquet":
+            raise UserError(f"{source.file}: Parquet is compressed inside and cannot be read through gzip; unpack it")
+        with gzip.open(raw, "rb") as inside:
+            yield cast(IO[bytes], inside), lambda _record: raw.tell()
 
 
 def size(source: Source) -> int | None:
-    """What `Record.position` goes up to; None for standard input."""
+    """What a record's place in the file goes up to (see `opened`); None for standard input."""
     if source.file is None:
         return None
     if source.format == "parquet":
@@ -139,14 +183,14 @@ class _Lines:
 
     def go_to(self, position: int, number: int) -> None:
         if position:
-            self.stream.seek(position)
+            self._packed(lambda: self.stream.seek(position))
             self.position, self.number = position, number
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        raw = self.stream.readline(self.source.limit + 1)
+        raw: bytes = self._packed(lambda: self.stream.readline(self.source.limit + 1))
         if not raw:
             raise StopIteration
         self.number += 1
@@ -158,6 +202,14 @@ class _Lines:
             return (raw.removeprefix(b"\xef\xbb\xbf") if self.number == 1 else raw).decode()
         except UnicodeDecodeError as error:
             raise UserError(f"{place}: not UTF-8 (byte {error.start + 1} of the line); save it as UTF-8") from None
+
+    def _packed(self, take: Callable[[], Any]) -> Any:
+        """What ``take`` reads of a file that may be compressed and broken."""
+        try:
+            return take()
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            place = f"{self.source.name}:{self.number + 1}"
+            raise UserError(f"{place}: cannot be decompressed ({error}); write or copy the file anew") from None
 
 
 def _object(text: str, place: str) -> dict[str, Any]:

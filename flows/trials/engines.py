@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from flows.trials.attempt import attempt
 from flows.trials.job import Job
@@ -15,26 +15,49 @@ from flows.trials.place import log_file
 from flows.trials.trial import On
 from tasks.errors import UserError
 
+
+class Work(Protocol):
+    """What a place is given to do, e.g. a Job."""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+
+
 Done = Callable[[dict[str, Any]], None]
-Submit = Callable[[Job, Done], None]
+Submit = Callable[[Work, Done], None]
 Loop = Callable[[Submit, int], None]  # what to do with a way to submit, and how many trials at once find a place
 PACKAGES = {"dask": "prefect_dask", "ray": "prefect_ray"}
 
 
-def run_local(loop: Loop, places: int) -> None:
-    """Threads of this process, without Prefect."""
+def run_local(loop: Loop, places: int, work: Callable[[dict[str, Any]], dict[str, Any]] = attempt) -> None:
+    """Threads of this process, without Prefect; ``work`` does what is submitted."""
     with ThreadPoolExecutor(places, thread_name_prefix="trial") as pool:
 
-        def submit(job: Job, done: Done) -> None:
-            pool.submit(attempt, job.plain()).add_done_callback(lambda future: done(_answer(future.result)))
+        def submit(job: Work, done: Done) -> None:
+            pool.submit(work, job.plain()).add_done_callback(lambda future: done(_answer(future.result)))
 
         loop(submit, places)
 
 
 def run_in_prefect(
-    loop: Loop, places: int, *, on: On, address: str | None, group: str, url: str, threads: int, gpu: bool
+    loop: Loop,
+    places: int,
+    *,
+    on: On,
+    address: str | None,
+    group: str,
+    url: str,
+    threads: int,
+    gpu: bool,
+    name: str = "trials",
+    task: Any = None,
 ) -> None:
-    """A flow ``trials`` with a task run per trial, against the server at ``url``.
+    """A flow with a task run for each that is submitted, against the server at ``url``.
+
+    Args:
+        group: name of the flow's run.
+        name: of the flow.
+        task: Prefect's task that does it; None is a trial.
 
     Raises:
         UserError: the package for ``on`` is missing, or nothing answers at ``address``.
@@ -50,16 +73,16 @@ def run_in_prefect(
         runner, reached = _runner(on, address, places)
 
         def body() -> None:
-            def submit(job: Job, done: Done) -> None:
+            def submit(job: Work, done: Done) -> None:
                 with _ray_options(on, threads, gpu):
-                    future = trial.submit(job.plain())
+                    future = (task or trial).submit(job.plain())
                 future.add_done_callback(lambda ended: done(_answer(ended.result)))
 
             loop(submit, _ray_places(threads) if on == "ray" else reached)
 
         carried.BODY.append(body)
         try:
-            fan_out.with_options(task_runner=runner, flow_run_name=group)()
+            fan_out.with_options(name=name, task_runner=runner, flow_run_name=group)()
         finally:
             EventsWorker.drain_all(timeout=5)  # before a temporary server goes
             APILogHandler().flush()

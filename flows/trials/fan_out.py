@@ -87,7 +87,7 @@ def run_trials(
             if on == "local" or alone:
                 engines.run_local(loop, places)
             else:
-                url = stack.enter_context(_server(on, address, hands.say))
+                url = stack.enter_context(server_for(on, address, hands.say))
                 engines.run_in_prefect(
                     loop,
                     places,
@@ -117,7 +117,7 @@ def _fan_out() -> Iterator[str]:
 
 
 @contextmanager
-def _server(on: On, address: str | None, say: Callable[[str], None]) -> Iterator[str]:
+def server_for(on: On, address: str | None, say: Callable[[str], None]) -> Iterator[str]:
     """The Prefect server that the flow and, on a cluster, its workers talk to.
 
     Raises:

@@ -7,6 +7,7 @@ import typer
 
 from hone.commands.options import AsJson
 from hone.commands.project import project
+from tasks.errors import UserError
 
 commands = typer.Typer()
 
@@ -112,7 +113,10 @@ def diff(
 @commands.command(short_help="What the trained model finds in a text or a file.")
 def predict(
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...|FILE|-", help="Texts; or a file; or - for stdin.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...|FILE|-", help="Texts; or a file; or - for stdin; or files with --output-dir."
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", help="The file, where its name looks like a text.", resolve_path=True)
@@ -121,6 +125,14 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", help="Write the records with what was found there.", resolve_path=True),
     ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option("--output-dir", metavar="FOLDER", help="The arguments are files; write one for each there."),
+    ] = None,
+    on: Annotated[
+        Literal["local", "dask", "ray"], typer.Option(help="Where many files are read: this machine or a cluster.")
+    ] = "local",
+    address: Annotated[str | None, typer.Option(help="Of a running Dask scheduler or Ray cluster.")] = None,
     format_: Annotated[
         Literal["text", "jsonl", "csv", "tsv", "parquet"] | None,
         typer.Option("--format", help="Of the file; none means by its ending."),
@@ -128,7 +140,8 @@ def predict(
     column: Annotated[str, typer.Option(help="With the text, or with a list of words; none looks for one.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Bytes that one record may have.")] = 1_000_000,
     engine: Annotated[
-        Literal["auto", "onnx", "torch"], typer.Option(help="auto takes onnxruntime where 'hone export' is fresh.")
+        Literal["auto", "onnx", "torch"],
+        typer.Option(help="auto: onnxruntime after 'hone export', torch for large files where it is faster."),
     ] = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -139,20 +152,36 @@ def predict(
       hone predict "Angela Merkel visited Toyota in Nagoya."
       hone predict notes.txt
       hone predict reviews.csv --column body --output found.csv
+      hone predict archive.jsonl.gz --output found.jsonl.gz
       echo "Ann met Bob." | hone predict - --json
+      hone predict 2024-*.txt.gz --output-dir found
+      hone predict 2024-*.txt.gz --output-dir found --on dask --address tcp://127.0.0.1:8786
     """
-    from hone.predict import named_file
+    from hone.predict import named_file, predict_each
     from hone.predict import predict as body
 
     given = texts or []
+    options = _options(limit, engine, format_, column)
+    if output_dir is not None:
+        files, folder = [Path(name).resolve() for name in given], output_dir.resolve()
+        with project():
+            if file is not None or output is not None or as_json or not files:
+                raise UserError("--output-dir takes files as arguments, and neither --file, --output nor --json")
+            raise typer.Exit(predict_each(files=files, folder=folder, options=options, on=on, address=address))
     if file is None:
         file = named_file(given)
     rest = [] if file is not None or given == ["-"] else given
+    with project():
+        if on != "local" or address:
+            raise UserError("--on and --address are for many files; name --output-dir")
+        raise typer.Exit(body(texts=rest, file=file, as_json=as_json, output=output, options=options))
+
+
+def _options(limit: int, engine: str, format_: str | None, column: str) -> list[str]:
+    """As the process that predicts takes them."""
     options = ["--limit", str(limit), "--engine", engine]
     options += ["--format", format_] if format_ else []
-    options += ["--column", column] if column else []
-    with project():
-        raise typer.Exit(body(texts=rest, file=file, as_json=as_json, output=output, options=options))
+    return [*options, "--column", column] if column else options
 
 
 @commands.command(short_help="The model for onnxruntime, faster and without torch.")

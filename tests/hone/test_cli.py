@@ -73,6 +73,7 @@ def called(monkeypatch):
         (hone.diff, "diff"),
         (hone.resolve, "resolve"),
         (hone.predict, "predict"),
+        (hone.predict, "predict_each"),
         (hone.export, "export"),
         (hone.importing, "import_dataset"),
         (hone.doctor, "doctor"),
@@ -224,6 +225,20 @@ def test_options_reach_the_bodies(project, called, tmp_path):
     os.chdir(project / "deep")
     invoke("predict", "-", "--file", "x.txt", "--format", "jsonl")
     os.chdir(project / "deep")
+    invoke(
+        "predict",
+        "a.csv",
+        "b.csv.gz",
+        "--output-dir",
+        "out",
+        "--column",
+        "body",
+        "--on",
+        "dask",
+        "--address",
+        "tcp://d:1",
+    )
+    os.chdir(project / "deep")
     invoke("import", "corpus", "--as", "mine")
     invoke("import", "hub:a/b@v1:c", "--as", "mine", "--force")
     invoke("schedule", "--cron", "0 3 * * *")
@@ -235,12 +250,14 @@ def test_options_reach_the_bodies(project, called, tmp_path):
     nothing = {"before": None, "after": None, "form": "text", "gate": False, "out": None}
     deep, plain = project / "deep", ["--limit", "1000000", "--engine", "auto"]
     column = [*plain, "--column", "body"]
+    many = {"files": [deep / "a.csv", deep / "b.csv.gz"], "folder": deep / "out"}
     shown = {"texts": [], "file": None, "as_json": False, "output": None, "options": plain}
     assert called == [
         ("run", {"engine": "local", "stages": ["finetune", "report"], "force": True, "pull": False}, project),
         ("predict", {**shown, "texts": ["Ann met Bob."], "as_json": True}, project),
         ("predict", {**shown, "file": deep / "notes.csv", "output": deep / "found.csv", "options": column}, project),
         ("predict", {**shown, "file": deep / "x.txt", "options": [*plain, "--format", "jsonl"]}, project),
+        ("predict_each", {**many, "options": column, "on": "dask", "address": "tcp://d:1"}, project),
         ("import_dataset", {"source": str(project / "deep" / "corpus"), "name": "mine", "force": False}, project),
         ("import_dataset", {"source": "hub:a/b@v1:c", "name": "mine", "force": True}, project),
         (

@@ -1,5 +1,6 @@
 """Files of predictions: the same bytes with and without an interruption, at whatever moment it came."""
 
+import gzip
 import json
 from collections.abc import Callable
 from itertools import islice
@@ -10,7 +11,7 @@ import pytest
 
 from tasks import predict
 from tasks.errors import UserError
-from tasks.text_files import Source, format_of, read
+from tasks.text_files import Source, format_of, opened, read
 
 IDENTITY = {"model": "abc"}
 
@@ -35,7 +36,7 @@ def killed_after(calls: int) -> Callable[[list[Any]], list[dict[str, Any]]]:
     return answering
 
 
-@pytest.fixture(params=["txt", "jsonl", "csv", "tsv", "parquet"])
+@pytest.fixture(params=["txt", "jsonl", "csv", "tsv", "parquet", "txt.gz", "jsonl.gz", "csv.gz"])
 def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     import pyarrow as arrow
     from pyarrow import parquet
@@ -43,22 +44,31 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(predict, "RECORDS", 7)
     rows = [{"id": str(number), "text": f"Ann, {'x' * (number % 5)} é {number}"} for number in range(50)]
     file = tmp_path / f"in.{request.param}"
-    if request.param == "parquet":
+    kind = request.param.removesuffix(".gz")
+    if kind == "parquet":
         parquet.write_table(arrow.Table.from_pylist(rows), file)
-    elif request.param == "jsonl":
+    elif kind == "jsonl":
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    elif request.param == "txt":
+    elif kind == "txt":
         file.write_text("".join(row["text"] + "\n" for row in rows))
     else:
         quote, tab = ("", "\t") if request.param == "tsv" else ('"', ",")
         lines = [f"{row['id']}{tab}{quote}{row['text']}{quote}" for row in rows]
         file.write_text("\n".join([f"id{tab}text", *lines]) + "\n")
+    if kind != request.param:
+        file.write_bytes(gzip.compress(file.read_bytes()))
     return Source(file, format_of(file, ""), "", 1000)
 
 
 def out(source: Source, name: str) -> Path:
     assert source.file is not None
-    return source.file.with_name(name + (".jsonl" if source.format == "text" else source.file.suffix))
+    endings = "".join(source.file.suffixes)
+    return source.file.with_name(name + (endings.replace("txt", "jsonl")))
+
+
+def unpacked(file: Path) -> str:
+    raw = file.read_bytes()
+    return (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
 
 
 @pytest.mark.parametrize("calls", [0, 1, 4])
@@ -105,13 +115,14 @@ def test_what_is_written(source: Source) -> None:
         assert list(rows[0]) == ["id", "text", "predicted"]
         assert json.loads(rows[9]["predicted"])["label"] == str(len(rows[9]["text"]))
     elif source.format in ("jsonl", "text"):
-        lines = [json.loads(line) for line in target.read_text().splitlines()]
+        lines = [json.loads(line) for line in unpacked(target).splitlines()]
         assert all(line["predicted"]["label"] == str(len(line["text"])) for line in lines)
     else:
-        header, first = islice(target.read_text().splitlines(), 2)
+        header, first = islice(unpacked(target).splitlines(), 2)
         assert header.endswith("predicted") and "confidence" in first
-        with target.open("rb") as stream:  # hone reads what it wrote
-            again = list(read(Source(target, source.format, "", 1000), stream))
+        written = Source(target, source.format, "", 1000)
+        with opened(written) as (stream, _):  # hone reads what it wrote
+            again = list(read(written, stream))
         assert json.loads(again[9].fields["predicted"])["label"] == str(len(again[9].fields["text"]))
     with pytest.raises(UserError, match="is there already"):
         predict.predict(source, target, answer, IDENTITY)

@@ -1,5 +1,6 @@
 """Texts to predict: each format from its beginning and from any place on, and refusals with file and line."""
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import UserError
-from tasks.text_files import Record, Source, format_of, read, size
+from tasks.text_files import Record, Source, amount, format_of, opened, read, size
 
 FILES = {
     "text": "Ann left.\n\n  Bob stayed.  \nEnd",
@@ -97,8 +98,40 @@ def test_refusals_name_file_and_line(
 def test_formats_by_ending() -> None:
     assert format_of(Path("a.CSV"), "") == "csv" and format_of(None, "") == "text"
     assert format_of(Path("a.log"), "text") == "text"
+    assert format_of(Path("a.JSONL.GZ"), "") == "jsonl"
     with pytest.raises(UserError, match=r"a\.log: its ending says no format; name one with --format"):
         format_of(Path("a.log"), "")
+    with pytest.raises(UserError, match=r"a\.gz: its ending says no format"):
+        format_of(Path("a.gz"), "")
+
+
+def test_a_compressed_file_shows_how_far_it_is_in_its_own_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "in.txt.gz"
+    file.write_bytes(gzip.compress(("Ann left. " * 50 + "\n").encode() * 2000))
+    source = Source(file, "text", "", 1000)
+    with opened(source) as (stream, reached):
+        places = [reached(record) for record in read(source, stream)]
+    assert len(places) == 2000 and places == sorted(places)
+    assert 0 < places[0] <= places[-1] == size(source) == file.stat().st_size
+
+
+def test_more_is_in_a_compressed_file_than_it_is_long(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.csv.gz", "c.parquet"):
+        (tmp_path / name).write_bytes(b"12345")
+    assert amount([tmp_path / name for name in ("a.txt", "b.csv.gz", "c.parquet", "none.txt")]) == 35
+
+
+def test_a_broken_compressed_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "in.txt.gz"
+    whole = gzip.compress("".join(f"text {number}\n" for number in range(9000)).encode())
+    for content in (whole[:-100], b"no gzip", whole[:500] + b"x" * 50 + whole[550:]):
+        file.write_bytes(content)
+        source = Source(file, "text", "", 1000)
+        with pytest.raises(UserError, match=r"in\.txt\.gz:\d+: cannot be decompressed"), opened(source) as (stream, _):
+            list(read(source, stream))
+    parquet = Source(tmp_path / "in.txt.gz", "parquet", "", 1000)
+    with pytest.raises(UserError, match="Parquet is compressed inside"), opened(parquet):
+        pass
 
 
 def test_a_dialogue_is_asked_with_its_candidates(tmp_path: Path) -> None:
