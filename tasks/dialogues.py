@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from tasks import sources
 from tasks.errors import Defect
@@ -53,7 +53,7 @@ def parse(row: Row, options: Options, block: str) -> tuple[list[Turn], Response]
         raise defect("no history", message, f"give it one, or set {block}.history_field")
     if found := flaw_of(history):
         raise defect("broken turn", found, 'write turns as {"role": "user", "text": "..."}')
-    if not isinstance(text, str) or not is_text(text):
+    if not is_text(text):
         message = f"{options.response_field!r} holds {str(text)[:40]!r}"
         raise defect("no response", message, f"give it one, or set {block}.response_field")
     known = {name: row.fields.get(name) for name in ("service", "act")}
@@ -87,7 +87,7 @@ def shown(history: Sequence[Turn]) -> list[tuple[str, str | None]]:
     return [(f"{turn['role']}: {turn['text']}", None) for turn in history]
 
 
-def is_text(value: Any) -> bool:
+def is_text(value: Any) -> TypeGuard[str]:
     """Whether it is a text that says something."""
     return isinstance(value, str) and bool(value.strip())
 
