@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TORCH = "this task is answered by torch"
 MUCH = 200_000  # bytes of input from which on the later start of torch pays
-RECORDS, CHARACTERS = 2048, 400_000  # that are in memory together, whichever comes first
+RECORDS, CHARACTERS = 1024, 200_000  # that are in memory together, whichever comes first
 
 Answer = Callable[[list[Any]], list[dict[str, Any]]]
 

@@ -1,5 +1,6 @@
 """Files of predictions: the same bytes with and without an interruption, at whatever moment it came."""
 
+import fcntl
 import gzip
 import json
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks import predict
+from tasks import predict, prediction_files
 from tasks.errors import UserError
 from tasks.text_files import Source, format_of, opened, read
 
@@ -103,6 +104,46 @@ def test_another_model_or_a_changed_input_begins_anew(source: Source) -> None:
     with pytest.raises(KilledError):
         predict.predict(source, target, killed_after(0), {"model": "other"})
     assert target.with_name(target.name + ".part").stat().st_size == 0
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_part_that_another_process_writes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    file, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    file.write_text("Ann\nBob\n")
+    source = Source(file, "text", "", 1000)
+    part = target.with_name("out.jsonl.part")
+    other = part.open("wb")
+    fcntl.flock(other, fcntl.LOCK_EX)
+    said: list[str] = []
+
+    def ends(line: str) -> None:
+        said.append(line)
+        if finished:
+            other.write(b"theirs\n")
+            part.replace(target)
+        other.close()
+
+    monkeypatch.setattr(prediction_files, "say", ends)
+    if finished:
+        with pytest.raises(UserError, match="is there already"):
+            predict.predict(source, target, answer, IDENTITY)
+        assert target.read_bytes() == b"theirs\n"
+    else:
+        predict.predict(source, target, answer, IDENTITY)
+        assert len(target.read_bytes().splitlines()) == 2
+    assert said == [f"{part}: another process writes it; waiting until it ends"]
+
+
+def test_outputs_in_another_folder_have_the_names_of_the_inputs() -> None:
+    for name, expected in (
+        ("a.txt", "a.jsonl"),
+        ("a.txt.gz", "a.jsonl.gz"),
+        ("a.csv.gz", "a.csv.gz"),
+        ("b.parquet", "b.parquet"),
+    ):
+        assert prediction_files.output_name(Source(Path(name), format_of(Path(name), ""), "", 9)) == expected
 
 
 def test_what_is_written(source: Source) -> None:
