@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flows.yaml_files import read_yaml
 from tasks.errors import UserError
-from tasks.params import read_yaml
 
 PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
@@ -105,6 +105,14 @@ def overlap(one: str, other: str) -> bool:
 def _parts(path: str) -> tuple[str, ...]:
     """Taken apart once: the stages of a pipeline are compared in every pair of their paths."""
     return Path(path).parts
+
+
+def value_of(values: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key in nested mappings; None where there is none."""
+    inner: Any = values
+    for part in filter(None, key.split(".")):
+        inner = inner.get(part) if isinstance(inner, dict) else None
+    return inner
 
 
 def variable_files() -> list[str]:

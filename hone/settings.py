@@ -1,17 +1,20 @@
 """``-S key=value`` of the commands that try params: read as YAML, checked as params.yaml is."""
 
+import json
+import re
 import shlex
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flows.trials.overrides import changed
-from tasks import adapters
 from tasks.errors import UserError
-from tasks.params import checked, read_yaml, tasks_available
+
+if TYPE_CHECKING:
+    from tasks.adapters import Wording
 
 PARAMS = Path("params.yaml")
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")  # of JSON, which YAML 1.2 reads likewise
 
 
 def parse(settings: list[str]) -> dict[str, Any]:
@@ -20,9 +23,6 @@ def parse(settings: list[str]) -> dict[str, Any]:
     Raises:
         UserError: no ``=``, a value that is not YAML, a key given twice.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     found: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -31,11 +31,18 @@ def parse(settings: list[str]) -> dict[str, Any]:
             raise UserError(f"-S {setting}: write key=value, as finetune.epochs=4")
         if key in found:
             raise UserError(f"-S {key}: given twice; a trial has one value for each key")
-        try:
-            found[key] = YAML(typ="safe", pure=True).load(text)
-        except YAMLError:
-            raise UserError(f"-S {setting}: {text!r} is no YAML value; quote it as in params.yaml") from None
+        found[key] = json.loads(text) if NUMBER.fullmatch(text) or text in ("true", "false") else _value(setting, text)
     return found
+
+
+def _value(setting: str, text: str) -> Any:
+    from ruamel.yaml import YAML  # loads longer than a known trial takes
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        raise UserError(f"-S {setting}: {text!r} is no YAML value; quote it as in params.yaml") from None
 
 
 def check(overrides: Mapping[str, Any]) -> None:
@@ -44,17 +51,26 @@ def check(overrides: Mapping[str, Any]) -> None:
     Raises:
         UserError: an unknown key, a wrong type or range, values that make no sense together; names the key.
     """
+    from flows.trials.overrides import changed
+    from tasks.params import checked, read_yaml
+
     checked(changed(read_yaml(PARAMS), overrides), PARAMS)
 
 
 def headline() -> str:
     """The metric by which the active task's models are compared, as it stands in the metrics files."""
+    from tasks import adapters
+    from tasks.params import read_yaml
+
     scorer = adapters.find(read_yaml(PARAMS)["task"]).scorer
     return str(import_module(f"tasks.scoring.{scorer}").HEADLINE.name)
 
 
-def wording() -> adapters.Wording | None:
+def wording() -> "Wording | None":
     """How the task of params.yaml is spoken of; None where it names none that there is."""
+    from tasks import adapters
+    from tasks.params import read_yaml, tasks_available
+
     task = read_yaml(PARAMS).get("task") if PARAMS.exists() else None
     return adapters.find(task).wording if task in tasks_available() else None
 

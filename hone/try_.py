@@ -8,22 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.dag import stages
-from flows.dvc import clean
-from flows.freshness import remembered
+from flows.dag import Stage, stages
+from flows.freshness import confirm, plainly_changed, remembered
 from flows.lock_text import locked
-from flows.objects import objects
 from flows.results import metrics_files
-from flows.trials import On, Outcome, Trial, list_trials
+from flows.trials import On, Outcome, Recorded, Trial
+from flows.trials.answered import Seen, look
 from flows.trials.git import blobs
-from flows.trials.known import Inputs
-from flows.trials.snapshot import take
+from hone import checked_params, settings
 from hone.book.expectation import came_true
 from hone.book.verdicts import UNKNOWN, Verdict, Verdicts
-from hone.run import signals
+from hone.checked_params import CheckedParams
 from hone.terminal import paint
-from hone.trial_view import run_shown, say, short
-from tasks.params import Params
+from hone.trial_view import TrialView, run_shown, say, short
 
 PREDICTIONS = "data/predictions.validation.jsonl"
 LOCK = Path("dvc.lock")
@@ -45,11 +42,9 @@ class Side:
 
 def try_(
     reason: str,
-    overrides: Mapping[str, Any],
+    changes: list[str],
     expect: float | None,
     name: str | None,
-    metric: str,
-    settings: Params,
     on: On,
     address: str | None,
     git_remote: str | None,
@@ -58,12 +53,11 @@ def try_(
 
     Args:
         reason: the hypothesis.
-        overrides: new values by dotted params key.
-        expect: points (hundredths) by which ``metric`` should rise.
-        name: of the experiment; None makes one from the overrides.
-        metric: the headline metric.
-        settings: params.yaml as it is.
+        changes: new values of params, as ``key=value``.
+        expect: points (hundredths) by which the headline metric should rise.
+        name: of the experiment; None makes one from the changes.
     """
+    overrides = settings.parse(changes)
     trial = Trial(
         name=name or slug(overrides),
         overrides=overrides,
@@ -72,12 +66,31 @@ def try_(
         reason=reason,
         expect=None if expect is None else expect / 100,
     )
-    before = _here()
+    seen = look([trial])
+    params = checked_params.kept()
+    if seen is not None and params is not None and seen.inputs.declares(overrides):
+        keys = [seen.inputs.key(values) for values in (overrides, {})]
+        found = seen.recorded(keys)
+        if keys[0] in found:  # a trial that ran: its stages found the overrides in order
+            outcome = seen.outcome(trial, found[keys[0]])
+            TrialView(1, params.headline).outcome(outcome)
+            before = _here(seen, found)
+            _tell(outcome, params.headline, before, _verdict(before, outcome, params))
+            return 0
+    settings.check(overrides)
+    return test(trial, checked_params.read(), on, address, git_remote)
+
+
+def test(trial: Trial, params: CheckedParams, on: On, address: str | None, git_remote: str | None) -> int:
+    """The same for a trial with params that are in order."""
+    from hone.run import signals
+
+    before = _here(look([]), None)
     with signals():
-        (outcome,) = run_shown([trial], metric, on=on, address=address, git_remote=git_remote)
+        (outcome,) = run_shown([trial], params.headline, on=on, address=address, git_remote=git_remote)
     if outcome.state == "failed":
         return 1
-    _tell(outcome, metric, before, _verdict(before, outcome, settings))
+    _tell(outcome, params.headline, before, _verdict(before, outcome, params))
     return 0
 
 
@@ -132,16 +145,32 @@ def _text(value: Any) -> str:
     return text if re.fullmatch(r"[\w./:+-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
-def _here() -> Side | None:
-    """What the params, data and code of the workspace have come to: in it, or as a trial; None if they never ran."""
+def _here(seen: Seen | None, found: Mapping[str, Recorded] | None) -> Side | None:
+    """What the params, data and code of the workspace have come to: in it, or as a trial; None if they never ran.
+
+    Args:
+        found: the recorded trials by key, where they have been looked for.
+    """
     everything = stages()
-    if remembered() or clean(everything):
+    known = None
+    fresh = remembered()
+    if not fresh and seen is not None:
+        key = seen.inputs.key({})
+        known = (seen.recorded([key]) if found is None else found).get(key)
+    if known is not None:  # the same inputs gave the same results; DVC need not be asked
+        return Side(known.metrics.get("validation", {}), _predictions(known.rev))
+    if fresh or (not plainly_changed(everything) and _confirmed(everything)):
         path = metrics_files(everything).get("validation")
         md5 = locked(LOCK.read_bytes()).outs.get(PREDICTIONS)
         return None if path is None else Side(json.loads(path.read_bytes()), md5)
-    key = Inputs.of(take()).key({})
-    known = list_trials(only=key.__eq__)
-    return Side(known[-1].metrics.get("validation", {}), _predictions(known[-1].rev)) if known else None
+    return None
+
+
+def _confirmed(everything: list[Stage]) -> bool:
+    """DVC's answer; a yes is remembered."""
+    from flows.dvc import clean
+
+    return confirm(lambda: clean(everything))
 
 
 def _predictions(rev: str) -> str | None:
@@ -149,20 +178,22 @@ def _predictions(rev: str) -> str | None:
     return None if content is None else locked(content, f"{rev[:9]}:{LOCK}").outs.get(PREDICTIONS)
 
 
-def _verdict(before: Side | None, outcome: Outcome, settings: Params) -> Verdict:
+def _verdict(before: Side | None, outcome: Outcome, params: CheckedParams) -> Verdict:
     """The trial against ``before`` by paired tests on validation."""
     if before is None or outcome.rev is None:
         return UNKNOWN
     pair = [before.predictions], [_predictions(outcome.rev)]
 
     def ask() -> tuple[Verdict, set[str]]:
-        verdicts = Verdicts(settings.task, relevant=settings.diff.relevant, resamples=settings.diff.resamples)
+        verdicts = Verdicts(params.task, relevant=params.relevant, resamples=params.resamples)
         found = verdicts.between(*pair)
         verdicts.save()
         return found, verdicts.missing
 
     found, missing = ask()
     if missing:  # those of a worker elsewhere are in the remote
+        from flows.objects import objects
+
         with objects() as store:
             for md5 in missing:
                 store.find(md5)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from flows.dag import PARAMS, PIPELINE, TEMPLATE, fill, overlap
+from flows.dag import PARAMS, PIPELINE, TEMPLATE, fill, overlap, value_of
 from flows.trials.git import blobs, git
 from flows.trials.overrides import changed
 from flows.trials.snapshot import Snapshot
@@ -43,6 +43,11 @@ class Inputs:
             raise UserError(f"{PIPELINE} or {PARAMS} is ignored by Git; trials carry only what Git would take")
         return cls(parsed(params, str(PARAMS)), parsed(pipeline, str(PIPELINE)), ids)
 
+    @property
+    def files(self) -> set[str]:
+        """Paths of all files and folders."""
+        return set(self._ids)
+
     def key(self, overrides: Mapping[str, Any]) -> str:
         """The SHA-256 in hexadecimal of all that decides the result with these overrides.
 
@@ -50,8 +55,7 @@ class Inputs:
             UserError: an unknown params key, or a dep that neither Git nor DVC has.
         """
         values = changed(self.values, overrides)
-        names = {**values, **{k: v for entry in self._vars if isinstance(entry, dict) for k, v in entry.items()}}
-        stages = _deciding({name: _filled(block, names, name) for name, block in self._stages.items()})
+        stages = self._deciding(values)
         outs = [path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots"))]
         inputs = {
             "form": FORM,
@@ -59,6 +63,17 @@ class Inputs:
             "stages": {name: self._stage(name, block, values, outs) for name, block in stages.items()},
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
+
+    def declares(self, overrides: Mapping[str, Any]) -> bool:
+        """Whether each of these keys is a param of a stage that metrics depend on, so that the key tells its value."""
+        values = changed(self.values, overrides)
+        declared = [
+            name.partition(":")[2]
+            for stage, block in self._deciding(values).items()
+            for name, _ in self._params(stage, block, values)
+            if name.startswith(f"{PARAMS}:")
+        ]
+        return all(any(not one or key == one or key.startswith(f"{one}.") for one in declared) for key in overrides)
 
     def sources(self, overrides: Mapping[str, Any]) -> list[str]:
         """The ``.dvc`` files that track a dep of some stage."""
@@ -77,6 +92,10 @@ class Inputs:
         outs = [path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots"))]
         deps = dict.fromkeys(dep for block in stages.values() for dep in paths(block, ("deps",)))
         return [dep for dep in deps if "://" not in dep and not any(overlap(dep, out) for out in outs)]
+
+    def _deciding(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        names = {**values, **{k: v for entry in self._vars if isinstance(entry, dict) for k, v in entry.items()}}
+        return _deciding({name: _filled(block, names, name) for name, block in self._stages.items()})
 
     def _stage(self, name: str, block: dict[str, Any], values: dict[str, Any], outs: list[str]) -> dict[str, Any]:
         deps = [dep for dep in paths(block, ("deps",)) if not any(overlap(dep, out) for out in outs)]
@@ -110,10 +129,7 @@ class Inputs:
                     yield file, self._id(file, stage)
                     continue
                 for key in keys or [""]:
-                    inner: Any = values
-                    for part in filter(None, str(key).split(".")):
-                        inner = inner.get(part) if isinstance(inner, dict) else None
-                    yield f"{file}:{key}", inner
+                    yield f"{file}:{key}", value_of(values, str(key))
 
 
 def _deciding(stages: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

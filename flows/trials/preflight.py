@@ -5,7 +5,6 @@ import os
 import subprocess
 from pathlib import Path
 
-from flows.dvc import DVC
 from flows.freshness import SETTLED, age, snapshot
 from flows.trials.git import git
 from tasks.errors import UserError
@@ -23,7 +22,7 @@ def refuse_ignored(raw: list[str], sources: list[str]) -> None:
     if not raw:
         return
     listed = set(git("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *raw).split("\0"))
-    if Path(".dvcignore").is_file():
+    if listed != {""} and Path(".dvcignore").is_file():
         listed -= set(
             git("ls-files", "--others", "--ignored", "--exclude-from=.dvcignore", "-z", "--", *raw).split("\0")
         )
@@ -44,8 +43,10 @@ def refuse_unadded(sources: list[str]) -> None:
 
     DVC is asked (0.7 s) unless nothing moved since its last answer.
     """
-    if not sources or _remembered(sources):
+    if not sources or remembered(sources):
         return
+    from flows.dvc import DVC
+
     roots = _roots(sources)
     before = snapshot(roots)
     asked = subprocess.run(
@@ -79,7 +80,8 @@ def _roots(sources: list[str]) -> list[str]:
     return sorted({*sources, *(source.removesuffix(".dvc") for source in sources), ".dvcignore"})
 
 
-def _remembered(sources: list[str]) -> bool:
+def remembered(sources: list[str]) -> bool:
+    """Whether DVC has found this data as it was added, and nothing of it has moved since."""
     try:
         memo = json.loads(MEMO.read_bytes())
         return bool(memo["roots"] == _roots(sources) and memo["files"] == snapshot(memo["roots"]))

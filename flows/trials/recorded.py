@@ -1,7 +1,7 @@
 """Which trials Git remembers: every DVC experiment, read in a few processes however many there are."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,16 +15,20 @@ from flows.trials.trial import Recorded, Trial
 
 FIELDS = ("refname", "objectname", "parent", "committerdate:iso-strict", f"trailers:key={TRAILER},valueonly,unfold")
 SEPARATOR = "\x1f"
+EVERY = "refs/exps/*/*/*"
 
 
-def list_trials(repo: Path = Path(), *, only: Callable[[str], bool] | None = None) -> list[Recorded]:
+def list_trials(
+    repo: Path = Path(), *, only: Callable[[str], bool] | None = None, refs: Sequence[str] = (EVERY,)
+) -> list[Recorded]:
     """Every DVC experiment of the repository with its facts, params and metrics, oldest first; Git alone is asked.
 
     Args:
+        refs: of the experiments to look at, or patterns of such.
         only: whether a trial with this key is wanted; what is not costs nothing more.
     """
     form = SEPARATOR.join(f"%({field})" for field in FIELDS)
-    listing = git("for-each-ref", "--sort=committerdate", f"--format={form}%00", "refs/exps/*/*/*", cwd=repo)
+    listing = git("for-each-ref", "--sort=committerdate", f"--format={form}%00", *refs, cwd=repo)
     rows = []
     for line in listing.split("\0"):
         if SEPARATOR not in line:
@@ -41,6 +45,17 @@ def list_trials(repo: Path = Path(), *, only: Callable[[str], bool] | None = Non
         if content is not None:
             metrics.setdefault(row[1], {})[split] = _json(content)
     return [_recorded(repo.absolute(), row, metrics.get(row[1], {})) for row in rows]
+
+
+def keys(repo: Path = Path()) -> dict[str, str]:
+    """The key of every experiment's commit; empty for what is not hone's."""
+    trailer = f"%(trailers:key={TRAILER},valueonly,unfold)"
+    found = {}
+    for line in git("for-each-ref", f"--format=%(objectname){SEPARATOR}{trailer}%00", EVERY, cwd=repo).split("\0"):
+        rev, separator, said = line.lstrip("\n").partition(SEPARATOR)
+        if separator:
+            found[rev] = (facts_of(said.strip()) or {"key": ""})["key"]
+    return found
 
 
 def _recorded(repo: Path, row: tuple[str, str, str, datetime, dict[str, Any] | None], metrics: Any) -> Recorded:

@@ -57,7 +57,7 @@ EDITS: dict[str, Callable[[], object]] = {
     "a link to a folder": lambda: Path("data/raw/link").symlink_to("/"),
     "a broken memo": lambda: append(str(freshness.MEMO)) or freshness.MEMO.write_text("[]"),
     "a memo of another version": lambda: freshness.MEMO.write_text(
-        freshness.MEMO.read_text().replace('"basis": ["1"', '"basis": ["0"')
+        freshness.MEMO.read_text().replace('"basis": ["2"', '"basis": ["0"')
     ),
 }
 
