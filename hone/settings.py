@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -77,6 +76,8 @@ def wording() -> "Wording | None":
 
 def predict_command() -> str:
     """``hone predict`` with a text as the task reads it."""
+    import shlex
+
     words = wording()
     sample = (words and words.sample) or "a text"
     return f"hone predict {shlex.quote(sample)}" if '"' in sample else f'hone predict "{sample}"'

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 from flows.dag import Stage, stages
 from flows.freshness import confirm, plainly_changed, remembered
 from flows.lock_text import locked
-from flows.results import metrics_files
 from flows.trials import On, Outcome, Recorded, Trial
 from flows.trials.answered import Seen, look
-from flows.trials.git import blobs
+from flows.trials.git import objects
+from flows.trials.recorded import split_of
 from hone import checked_params, settings
 from hone.book.expectation import came_true
 from hone.book.verdicts import UNKNOWN, Verdict, Verdicts
@@ -24,6 +24,7 @@ from hone.trial_view import TrialView, run_shown, say, short
 
 PREDICTIONS = "data/predictions.validation.jsonl"
 LOCK = Path("dvc.lock")
+Get = Callable[[str], bytes | None]  # the content of an object of Git by its name
 WORDS = {
     "better": "better:",
     "worse": "worse:",
@@ -66,17 +67,17 @@ def try_(
         reason=reason,
         expect=None if expect is None else expect / 100,
     )
-    seen = look([trial])
     params = checked_params.kept()
-    if seen is not None and params is not None and seen.inputs.declares(overrides):
-        keys = [seen.inputs.key(values) for values in (overrides, {})]
-        found = seen.recorded(keys)
-        if keys[0] in found:  # a trial that ran: its stages found the overrides in order
-            outcome = seen.outcome(trial, found[keys[0]])
-            TrialView(1, params.headline).outcome(outcome)
-            before = _here(seen, found)
-            _tell(outcome, params.headline, before, _verdict(before, outcome, params))
-            return 0
+    with look([trial]) as seen:
+        if seen is not None and params is not None and seen.inputs.declares(overrides):
+            keys = [seen.inputs.key(values) for values in (overrides, {})]
+            found = seen.recorded(keys)
+            if keys[0] in found:  # a trial that ran: its stages found the overrides in order
+                outcome = seen.outcome(trial, found[keys[0]])
+                TrialView(1, params.headline).outcome(outcome)
+                before = _here(seen, found)
+                _tell(outcome, params.headline, before, _verdict(before, outcome, params, seen.objects.get))
+                return 0
     settings.check(overrides)
     return test(trial, checked_params.read(), on, address, git_remote)
 
@@ -85,12 +86,14 @@ def test(trial: Trial, params: CheckedParams, on: On, address: str | None, git_r
     """The same for a trial with params that are in order."""
     from hone.run import signals
 
-    before = _here(look([]), None)
+    with look([]) as seen:
+        before = _here(seen, {} if seen is None else seen.recorded([seen.inputs.key({})]))
     with signals():
         (outcome,) = run_shown([trial], params.headline, on=on, address=address, git_remote=git_remote)
     if outcome.state == "failed":
         return 1
-    _tell(outcome, params.headline, before, _verdict(before, outcome, params))
+    with objects() as store:
+        _tell(outcome, params.headline, before, _verdict(before, outcome, params, store.get))
     return 0
 
 
@@ -145,25 +148,25 @@ def _text(value: Any) -> str:
     return text if re.fullmatch(r"[\w./:+-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
-def _here(seen: Seen | None, found: Mapping[str, Recorded] | None) -> Side | None:
+def _here(seen: Seen | None, found: Mapping[str, Recorded]) -> Side | None:
     """What the params, data and code of the workspace have come to: in it, or as a trial; None if they never ran.
 
     Args:
-        found: the recorded trials by key, where they have been looked for.
+        found: recorded trials by key.
     """
-    everything = stages()
-    known = None
     fresh = remembered()
-    if not fresh and seen is not None:
-        key = seen.inputs.key({})
-        known = (seen.recorded([key]) if found is None else found).get(key)
-    if known is not None:  # the same inputs gave the same results; DVC need not be asked
-        return Side(known.metrics.get("validation", {}), _predictions(known.rev))
-    if fresh or (not plainly_changed(everything) and _confirmed(everything)):
-        path = metrics_files(everything).get("validation")
-        md5 = locked(LOCK.read_bytes()).outs.get(PREDICTIONS)
-        return None if path is None else Side(json.loads(path.read_bytes()), md5)
-    return None
+    known = None if fresh or seen is None else found.get(seen.inputs.key({}))
+    if known is not None and seen is not None:  # the same inputs gave the same results; DVC need not be asked
+        return Side(known.metrics.get("validation", {}), _predictions(known.rev, seen.objects.get))
+    if not fresh:
+        everything = stages()
+        if plainly_changed(everything) or not _confirmed(everything):
+            return None
+    paths = [path for stage in stages() for path in stage.metrics] if seen is None else seen.inputs.metrics()
+    files = {split_of(path): Path(path) for path in paths}
+    if "validation" not in files or not files["validation"].is_file():
+        return None
+    return Side(json.loads(files["validation"].read_bytes()), locked(LOCK.read_bytes()).outs.get(PREDICTIONS))
 
 
 def _confirmed(everything: list[Stage]) -> bool:
@@ -173,16 +176,16 @@ def _confirmed(everything: list[Stage]) -> bool:
     return confirm(lambda: clean(everything))
 
 
-def _predictions(rev: str) -> str | None:
-    (content,) = blobs([f"{rev}:{LOCK}"])
+def _predictions(rev: str, get: Get) -> str | None:
+    content = get(f"{rev}:{LOCK}")
     return None if content is None else locked(content, f"{rev[:9]}:{LOCK}").outs.get(PREDICTIONS)
 
 
-def _verdict(before: Side | None, outcome: Outcome, params: CheckedParams) -> Verdict:
+def _verdict(before: Side | None, outcome: Outcome, params: CheckedParams, get: Get) -> Verdict:
     """The trial against ``before`` by paired tests on validation."""
     if before is None or outcome.rev is None:
         return UNKNOWN
-    pair = [before.predictions], [_predictions(outcome.rev)]
+    pair = [before.predictions], [_predictions(outcome.rev, get)]
 
     def ask() -> tuple[Verdict, set[str]]:
         verdicts = Verdicts(params.task, relevant=params.relevant, resamples=params.resamples)
@@ -192,9 +195,9 @@ def _verdict(before: Side | None, outcome: Outcome, params: CheckedParams) -> Ve
 
     found, missing = ask()
     if missing:  # those of a worker elsewhere are in the remote
-        from flows.objects import objects
+        from flows.objects import objects as contents
 
-        with objects() as store:
+        with contents() as store:
             for md5 in missing:
                 store.find(md5)
         found, _ = ask()

@@ -108,8 +108,7 @@ def run_trials(
 
 def _known(trials: Sequence[Trial]) -> list[Outcome] | None:
     """The outcomes where all are known: then there is nothing to sweep up first, and nothing to fan out."""
-    with active():
-        seen = answered.look(trials)
+    with active(), answered.look(trials) as seen:
         return None if seen is None else seen.known(trials)
 
 

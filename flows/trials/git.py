@@ -54,6 +54,42 @@ def asked(*arguments: str, cwd: Path = Path()) -> Iterator[Asked]:
                 process.kill()
 
 
+class Objects:
+    """A ``git cat-file --batch`` that stays at work for several questions."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    def get(self, name: str) -> bytes | None:
+        """The content of an object (``<id>`` or ``<commit>:<path>``); None where it is not there.
+
+        Raises:
+            GitFailed: git has ended.
+        """
+        to, back = self._process.stdin, self._process.stdout
+        try:
+            if to is None or back is None:
+                raise BrokenPipeError
+            to.write(f"{name}\n".encode())
+            to.flush()
+            head = back.readline()
+            if head.endswith((b" missing\n", b" ambiguous\n")):
+                return None
+            return back.read(int(head.rsplit(b" ", 1)[1]) + 1)[:-1]
+        except (BrokenPipeError, IndexError, ValueError):
+            raise GitFailed(f"git cat-file: no answer to {name}") from None
+
+
+@contextmanager
+def objects(cwd: Path = Path()) -> Iterator[Objects]:
+    """Objects of the repository, one at a time, from one process that starts meanwhile."""
+    with _started(["cat-file", "--batch"], cwd, None) as process:
+        try:
+            yield Objects(process)
+        finally:
+            process.kill()  # it only reads
+
+
 def blobs(names: Iterable[str], *, cwd: Path = Path()) -> list[bytes | None]:
     """The contents of objects (``<id>`` or ``<commit>:<path>``) in one process; None for those that are not there."""
     wanted = list(names)

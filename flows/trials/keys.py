@@ -10,8 +10,8 @@ KEPT = Path(".dvc/tmp/hone/@keys.json")
 LISTING = ("for-each-ref", "--format=%(objectname) %(refname)", EVERY)
 
 
-def named(listing: str, wanted: set[str]) -> list[str]:
-    """The refs of the experiments with one of the wanted keys.
+def named(listing: str, wanted: set[str]) -> list[tuple[str, str]]:
+    """Commit and ref of the experiments with one of the wanted keys.
 
     Args:
         listing: what ``git`` says to LISTING in the current folder.
@@ -24,7 +24,7 @@ def named(listing: str, wanted: set[str]) -> list[str]:
         draft = KEPT.with_name(f"{KEPT.name}.{os.getpid()}")
         draft.write_text(json.dumps(kept), encoding="utf-8")
         draft.replace(KEPT)
-    return [ref for rev, ref in refs if kept.get(rev) in wanted]
+    return [(rev, ref) for rev, ref in refs if kept.get(rev) in wanted]
 
 
 def _kept() -> dict[str, str]:

@@ -12,16 +12,22 @@ from tasks.errors import UserError
 MEMO = Path(".dvc/tmp/hone/@sources.json")
 
 
-def refuse_ignored(raw: list[str], sources: list[str]) -> None:
+def ignored(raw: list[str]) -> tuple[str, ...]:
+    """What to ask git for the files under these deps that it ignores."""
+    return ("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *raw)
+
+
+def refuse_ignored(raw: list[str], sources: list[str], listing: str | None = None) -> None:
     """Refuse files under a dep that Git ignores and DVC does not track or ignore: a worktree would not have them.
 
     Args:
         raw: deps that no stage makes.
         sources: the ``.dvc`` files; what they track is not in Git and still comes along.
+        listing: git's answer to `ignored`, where it has been asked.
     """
     if not raw:
         return
-    listed = set(git("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *raw).split("\0"))
+    listed = set((git(*ignored(raw)) if listing is None else listing).split("\0"))
     if listed != {""} and Path(".dvcignore").is_file():
         listed -= set(
             git("ls-files", "--others", "--ignored", "--exclude-from=.dvcignore", "-z", "--", *raw).split("\0")

@@ -1,14 +1,14 @@
 """Which trials Git remembers: every DVC experiment, read in a few processes however many there are."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from flows.dag import PARAMS, PIPELINE
-from flows.trials.experiment import TRAILER, facts_of
+from flows.trials.experiment import TRAILER, facts_of, read
 from flows.trials.git import blobs, git
 from flows.trials.known import parsed, paths
 from flows.trials.trial import Recorded, Trial
@@ -18,17 +18,14 @@ SEPARATOR = "\x1f"
 EVERY = "refs/exps/*/*/*"
 
 
-def list_trials(
-    repo: Path = Path(), *, only: Callable[[str], bool] | None = None, refs: Sequence[str] = (EVERY,)
-) -> list[Recorded]:
+def list_trials(repo: Path = Path(), *, only: Callable[[str], bool] | None = None) -> list[Recorded]:
     """Every DVC experiment of the repository with its facts, params and metrics, oldest first; Git alone is asked.
 
     Args:
-        refs: of the experiments to look at, or patterns of such.
         only: whether a trial with this key is wanted; what is not costs nothing more.
     """
     form = SEPARATOR.join(f"%({field})" for field in FIELDS)
-    listing = git("for-each-ref", "--sort=committerdate", f"--format={form}%00", *refs, cwd=repo)
+    listing = git("for-each-ref", "--sort=committerdate", f"--format={form}%00", EVERY, cwd=repo)
     rows = []
     for line in listing.split("\0"):
         if SEPARATOR not in line:
@@ -45,6 +42,18 @@ def list_trials(
         if content is not None:
             metrics.setdefault(row[1], {})[split] = _json(content)
     return [_recorded(repo.absolute(), row, metrics.get(row[1], {})) for row in rows]
+
+
+def one_recorded(repo: Path, ref: str, rev: str, get: Callable[[str], bytes | None]) -> Recorded | None:
+    """The experiment ``ref`` at the commit ``rev``, read with ``get``; None where it is not one of ours."""
+    commit = get(rev)
+    found = read(commit) if commit is not None else None
+    if found is None:
+        return None
+    base, time, facts = found
+    contents = {split: get(f"{rev}:{path}") for split, path in _metrics_of(facts, {}).items()}
+    metrics = {split: _json(content) for split, content in contents.items() if content is not None}
+    return _recorded(repo.absolute(), (ref.rpartition("/")[2], rev, base, time, facts), metrics)
 
 
 def keys(repo: Path = Path()) -> dict[str, str]:

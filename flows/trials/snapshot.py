@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.trials.git import GitFailed, git
-from flows.trials.tracked import copied, refuse_large
+from flows.trials.tracked import UNDER_WAY, copied, refuse_large
 from tasks.errors import UserError
 
 REFS = "refs/hone/snapshots"
-UNDER_WAY = {
-    "MERGE_HEAD": "a merge",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,13 @@ from tasks.errors import UserError
 LARGEST = 50_000_000  # bytes of untracked files that are carried along without a word
 STATE = ("ls-files", "-t", "-z", "--cached", "--stage", "--others", "--modified", "--deleted", "--exclude-standard")
 UNCHANGED = "H"
+UNDER_WAY = {  # files of Git that are there meanwhile
+    "MERGE_HEAD": "a merge",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+}
 
 
 def ids(listing: str, index: Path) -> dict[str, str]:
@@ -60,6 +66,8 @@ def refuse_large(untracked: list[str]) -> None:
 @contextmanager
 def copied(index: Path) -> Iterator[Path]:
     """A copy of the index, with its times: a younger one would hide edits of the same second ("racily clean")."""
+    import shutil
+
     TRIALS.mkdir(parents=True, exist_ok=True)
     copy = (TRIALS / f"@index-{os.getpid()}").absolute()
     try:
