@@ -110,9 +110,7 @@ def test_the_last_of_several_answers(project: Any) -> None:
     assert answer() == "late" == list_trials()[-1].trial.name
 
 
-@pytest.mark.parametrize(
-    "said", [lambda text: f"{text}Signed-off-by: ann\n", lambda text: text.replace(": {", ":  {")]
-)
+@pytest.mark.parametrize("said", [lambda text: f"{text}Signed-off-by: ann\n", lambda text: text.replace(": {", ":  {")])
 def test_a_message_written_anew_is_left_to_git(project: Any, said: Callable[[str], str]) -> None:
     record(FAST, said=said)
     assert answer() == "fast"
@@ -134,7 +132,9 @@ def conflict() -> None:
         Path("both.txt").write_text(text)
         git("add", "both.txt")
         git("-c", "user.name=ann", "-c", "user.email=ann@localhost", "commit", "-qm", branch)
-    subprocess.run(["git", "merge", "-q", "one"], capture_output=True, check=False)
+    author = ["-c", "user.name=ann", "-c", "user.email=ann@localhost"]
+    subprocess.run(["git", *author, "merge", "-q", "one"], capture_output=True, check=False)
+    assert Path(".git/MERGE_HEAD").exists()
 
 
 REFUSED: dict[str, Callable[[], object]] = {
