@@ -15,6 +15,8 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
         sys.exit(1)
+    except BrokenPipeError:  # a reader that left (``hone try x | head -1``); _flush keeps Python quiet about it
+        sys.exit(0)
     except OSError as error:
         if error.filename is None:
             raise

@@ -12,7 +12,7 @@ from tasks.errors import UserError
 
 LARGEST = 50_000_000  # bytes of untracked files that are carried along without a word
 STATE = ("ls-files", "-t", "-z", "--cached", "--stage", "--others", "--modified", "--deleted", "--exclude-standard")
-UNCHANGED = "H"
+UNCHANGED, UNMERGED = "H", "M"
 UNDER_WAY = {  # files of Git that are there meanwhile
     "MERGE_HEAD": "a merge",
     "rebase-merge": "a rebase",
@@ -33,6 +33,9 @@ def ids(listing: str, index: Path) -> dict[str, str]:
         UserError: paths with conflicts, or untracked files that are too large.
     """
     lines = [line for line in listing.split("\0") if line]
+    for line in lines:
+        if line[0] == UNMERGED:  # adding all would settle it
+            raise UserError(f"{line.partition(chr(9))[2]}: not merged; resolve the conflict and 'git add' it")
     if any(line[0] != UNCHANGED for line in lines):
         refuse_large([line[2:] for line in lines if line[0] == "?"])
         with copied(index) as copy:
@@ -42,9 +45,7 @@ def ids(listing: str, index: Path) -> dict[str, str]:
     files = {}
     for line in lines:
         about, _, path = line[2:].partition("\t")
-        mode, name, stage = about.split(" ")
-        if stage != "0":
-            raise UserError(f"{path}: not merged; resolve the conflict and 'git add' it")
+        mode, name, _ = about.split(" ")
         files[path] = (mode, name)
     return {path: name for path, (_, name) in files.items()} | _folders(files)
 
