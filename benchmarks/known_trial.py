@@ -1,7 +1,8 @@
-"""How long a trial takes whose result is known: `run_trials` in fresh processes, in a clone with some recorded trials.
+"""How long `hone try` takes for a trial whose result is known: the whole process, in a clone with recorded trials.
 
 Nothing is trained: the trials are commits with metrics and the key of their params, as hone records them. The bound is
-0.1 seconds for the answer; loading the program comes before it and is told apart.
+0.1 seconds, Python's own start within. The clone has what a clone has after its first command: Python's bytecode, and
+hone's notes on params.yaml. The code that is measured is that of the folder this is called in, committed or not.
 """
 
 import argparse
@@ -11,20 +12,12 @@ import pstats
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 RATES = [1e-4 * (1 + number / 1000) for number in range(1000)]
-
-ASK = """
-import time
-started = time.perf_counter()
-from flows.trials import Trial, run_trials
-loaded = time.perf_counter()
-(one,) = run_trials([Trial("asked", {"finetune.learning_rate": %r}, "try", "try")])
-print(loaded - started, time.perf_counter() - loaded, one.state)
-"""
 
 
 def record(trials: int) -> None:
@@ -55,43 +48,63 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="show what one answer spends its time on")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         subprocess.run(["git", "clone", "-q", str(ROOT), place], check=True)
-        step = [sys.executable, "-c", f"from benchmarks.known_trial import record; record({options.trials})"]
-        subprocess.run(step, cwd=place, env=environment(), check=True)
-        found = [ask(place, RATES[number % options.trials]) for number in range(options.repeats)]
+        python(folder, "-c", f"from benchmarks.known_trial import record; record({options.trials})")
+        subprocess.run(["git", "status"], cwd=folder, check=True, capture_output=True)
+        first = ask(folder, RATES[0])
+        rates = [RATES[number % options.trials] for number in range(options.repeats)]
+        show("python", [python(folder, "-c", "pass") for _ in rates])
+        show("hone try", [ask(folder, rate) for rate in rates])
+        with (folder / "README.md").open("a") as file:  # no stage reads it: the same trials, another tree
+            file.write("changed and not committed\n")
+        ask(folder, RATES[0])
+        show("with uncommitted changes", [ask(folder, rate) for rate in rates])
+        sys.stdout.write(f"the first of all {first:.3f} s\n")
         if options.profile:
-            profile(place)
-    for name, column in (("load", 0), ("answer", 1)):
-        seconds = sorted(row[column] for row in found)
-        sys.stdout.write(f"{name:<7} median {median(seconds):.3f} s ({seconds[0]:.3f} to {seconds[-1]:.3f})\n")
+            profile(folder)
 
 
-def ask(place: str, rate: float) -> tuple[float, float]:
-    """Seconds of loading and of the answer, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", ASK % rate], cwd=place, env=environment(), capture_output=True, text=True, check=True
-    )
-    load, answer, state = done.stdout.split()
-    if state != "known":
-        raise RuntimeError(f"the trial was not known: {state}")
-    return float(load), float(answer)
+def show(name: str, found: list[float]) -> None:
+    """Median, shortest and longest of some seconds."""
+    sys.stdout.write(f"{name:<25} median {median(found):.3f} s ({min(found):.3f} to {max(found):.3f})\n")
 
 
-def profile(place: str) -> None:
-    """The functions in which an answer spends most."""
-    from flows.trials import Trial, run_trials
+def ask(folder: Path, rate: float) -> float:
+    """Seconds of one `hone try`."""
+    started = time.perf_counter()
+    command = [sys.executable, "-P", "-m", "hone", "try", "asked", "-S", f"finetune.learning_rate={rate!r}"]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - started
+    if "  known  " not in done.stdout:
+        raise RuntimeError(f"the trial was not known: {done.stdout}")
+    return seconds
+
+
+def python(folder: Path, *arguments: str) -> float:
+    """Seconds of one program in Python."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-P", *arguments], cwd=folder, env=environment(), check=True)
+    return time.perf_counter() - started
+
+
+def profile(folder: Path) -> None:
+    """The functions in which an answer spends most, its imports left out."""
+    from hone.try_ import try_
 
     here = Path.cwd()
-    os.chdir(place)
+    os.chdir(folder)
     measured = cProfile.Profile()
-    measured.runcall(run_trials, [Trial("asked", {"finetune.learning_rate": RATES[0]}, "try", "try")])
+    given = [f"finetune.learning_rate={RATES[0]!r}"], None, None, "threads", None, None
+    measured.runcall(try_, "asked", *given)
     os.chdir(here)
     pstats.Stats(measured, stream=sys.stdout).sort_stats("cumulative").print_stats(40)
 
 
 def environment() -> dict[str, str]:
     """For programs in the clone."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 if __name__ == "__main__":

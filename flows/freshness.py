@@ -5,21 +5,25 @@ file touched and not changed, goes to DVC. It trusts what DVC's own state databa
 the time of the last change of the inode, which no program can set.
 """
 
+import hashlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from flows.dag import PIPELINE, stages, variable_files
+from flows.dag import PARAMS, PIPELINE, Stage, stages, value_of, variable_files
+from flows.yaml_files import read_yaml
 from tasks.errors import UserError
-from tasks.yaml_files import read_yaml
 
 MEMO = Path(".dvc/tmp/hone/@memo.json")  # '@' is in no stage's name, so no lock of a stage collides with it
 LOCK = Path("dvc.lock")
 SETTINGS = (".dvcignore", ".dvc/config", ".dvc/config.local")
 SETTLED = 1.0  # seconds: a younger file may still change without a new time, as file systems count coarsely
+
+SMALL = 1_000_000  # bytes of files that are hashed at once
 
 Snapshot = dict[str, list[int] | None]
 
@@ -52,6 +56,38 @@ def confirm(ask: Callable[[], bool], *, patient: bool = False) -> bool:
         draft.write_text(json.dumps({"basis": _basis(), "roots": roots, "files": before}), encoding="utf-8")
         draft.replace(MEMO)
     return clean
+
+
+def plainly_changed(ordered: list[Stage]) -> bool:
+    """Whether some stage differs from dvc.lock in what is quick to see, so that DVC need not be asked (some ms).
+
+    A stage without entry, a param of params.yaml with another value, a small file with another hash, a missing path.
+    """
+    locked = read_yaml(LOCK).get("stages") or {} if LOCK.exists() else {}
+    values = read_yaml(PARAMS) if PARAMS.exists() else {}
+    for stage in ordered:
+        entry = locked.get(stage.name)
+        if not isinstance(entry, dict) or not all(Path(path).exists() for path in stage.leaves):
+            return True
+        params = (entry.get("params") or {}).get(str(PARAMS)) or {}
+        if any(value_of(values, str(key)) != value for key, value in params.items()):
+            return True
+        if any(_other_file(dep) for dep in entry.get("deps") or []):
+            return True
+    return False
+
+
+def _other_file(entry: dict[str, Any]) -> bool:
+    path, size = Path(str(entry["path"])), entry.get("size")
+    if "://" in str(entry["path"]) or entry.get("hash") != "md5" or not isinstance(size, int) or size > SMALL:
+        return False
+    try:
+        if not path.is_file():
+            return not path.exists()
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() != entry.get("md5")
 
 
 def snapshot(roots: list[str]) -> Snapshot | None:
@@ -93,7 +129,11 @@ def age(files: Snapshot) -> float:
 
 
 def _basis() -> list[str]:
-    return ["1", version("dvc"), str(Path.cwd())]
+    """What else decides DVC's answer: which DVC it is, and where."""
+    found = find_spec("dvc")
+    installed = Path(found.origin).with_name("_version.py") if found and found.origin else Path()
+    status = installed.stat()  # the version in words takes longer than all the rest
+    return ["2", str(installed), f"{status.st_mtime_ns} {status.st_size}", str(Path.cwd())]
 
 
 def _roots() -> list[str] | None:

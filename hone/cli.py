@@ -1,64 +1,22 @@
-"""`hone`: the script, its help and what becomes of errors. The commands stand in `hone.commands`, a file per group."""
+"""`hone`: the script, and what becomes of errors."""
 
 import errno
 import os
 import sys
-from typing import Annotated
 
-import typer
-
-from hone.commands import kept, loop, pipeline, result, service, shared
 from hone.terminal import paint
 from tasks.errors import UserError
-
-app = typer.Typer(
-    name="hone",
-    help="Sharpen one NLP model at a time: every iteration a reproducible, cached pipeline run.\n\n"
-    "\b\nExamples:\n"
-    "  hone run                      run what has changed: preprocess, finetune, evaluate, report\n"
-    "  hone diff                     is it better than the main branch?\n"
-    "  hone why finetune             what changed since this stage last ran\n"
-    '  hone predict "Ann met Bob."   what the model finds\n'
-    "  hone doctor                   is everything in place?",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # rich alone takes a third of the time that --help may take
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            typer.echo(f"hone {version('hone')}")
-        except PackageNotFoundError:
-            raise UserError("hone is not installed, so it has no version; 'make setup' installs it") from None
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
-    ] = False,
-) -> None:
-    """The options that stand before the command."""
-
-
-for group in (pipeline, result, loop, kept, service, shared):
-    app.add_typer(group.commands)
 
 
 def main() -> None:
     """The script `hone`: 0 done, 1 a UserError or a failed check, 2 wrong usage, 130 interrupted."""
     try:
-        app(prog_name="hone")
+        _run()
     except UserError as error:
         sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
         sys.exit(1)
+    except BrokenPipeError:  # a reader that left (``hone try x | head -1``); _flush keeps Python quiet about it
+        sys.exit(0)
     except OSError as error:
         if error.filename is None:
             raise
@@ -71,6 +29,23 @@ def main() -> None:
         sys.exit(130)
     finally:
         _flush()
+
+
+def _run() -> None:
+    """Run the command; a plain `hone try` without the library of commands, which loads as long as that answers."""
+    if sys.argv[1:2] == ["try"]:
+        from hone.plain_try import plain
+
+        if (given := plain(sys.argv[2:])) is not None:
+            from hone.commands.project import project
+            from hone.try_ import try_
+
+            with project():
+                code = try_(**given)
+            sys.exit(code)
+    from hone.app import app
+
+    app(prog_name="hone")
 
 
 def _flush() -> None:

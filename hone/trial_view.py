@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flows.trials import On, Outcome, Recorded, Trial, list_trials, run_trials
-from flows.trials.hands import Running
+from flows.trials import On, Outcome, Recorded, Trial, list_trials
 from hone.terminal import paint
+
+if TYPE_CHECKING:
+    from flows.trials.hands import Running
 
 COLOURS = {"ran": "green", "known": "dim", "failed": "red", "pruned": "yellow"}
 QUIET = 30.0  # seconds between two lines of progress where no terminal redraws them
@@ -55,7 +57,7 @@ class TrialView:
             say(f"  {outcome.error}")
             say(f"  log {short(outcome.log)}")
 
-    def tick(self, running: list[Running]) -> None:
+    def tick(self, running: "list[Running]") -> None:
         """How what is at work gets on."""
         for one in running:
             if one.trial.name not in self._told and one.log.exists():
@@ -86,13 +88,13 @@ class TrialView:
         """Take the moving lines away."""
         self._clear()
 
-    def _status(self, running: list[Running], now: float) -> str:
+    def _status(self, running: "list[Running]", now: float) -> str:
         of = f" of {self._total}" if self._total is not None else ""
         left = self._left(running, now)
         clock = f", about {_clock(left)} left" if left is not None else ""
         return f"{self._done}{of} done, {len(running)} at work{clock}"
 
-    def _left(self, running: list[Running], now: float) -> float | None:
+    def _left(self, running: "list[Running]", now: float) -> float | None:
         known = self._seconds or self._guess
         if not known or self._total is None or not running:
             return None
@@ -111,6 +113,8 @@ def run_shown(
     trials: Sequence[Trial], metric: str, *, on: On, address: str | None, git_remote: str | None, quiet: bool = False
 ) -> list[Outcome]:
     """`flows.trials.run_trials` with its view on the terminal, none where ``quiet``; each outcome shows ``metric``."""
+    from flows.trials import run_trials
+
     view = TrialView(len(trials), metric, list_trials())
     told: dict[str, Any] = {"on_outcome": view.outcome, "on_tick": view.tick, "say": view.note}
     try:

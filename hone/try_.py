@@ -3,31 +3,28 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.dag import stages
-from flows.dvc import clean
-from flows.freshness import remembered
+from flows.dag import Stage, stages
+from flows.freshness import confirm, plainly_changed, remembered
 from flows.lock_text import locked
-from flows.objects import objects
-from flows.results import metrics_files
-from flows.trials import On, Outcome, Trial, list_trials
-from flows.trials.git import blobs
-from flows.trials.known import Inputs
-from flows.trials.snapshot import take
+from flows.trials import On, Outcome, Recorded, Trial
+from flows.trials.answered import Seen, look
+from flows.trials.git import objects
+from flows.trials.recorded import split_of
+from hone import checked_params, settings
 from hone.book.expectation import came_true
 from hone.book.verdicts import UNKNOWN, Verdict, Verdicts
-from hone.run import signals
+from hone.checked_params import CheckedParams
 from hone.terminal import paint
-from hone.trial_view import run_shown, say, short
-from tasks import adapters
-from tasks.params import Params
+from hone.trial_view import TrialView, run_shown, say, short
 
 PREDICTIONS = "data/predictions.validation.jsonl"
 LOCK = Path("dvc.lock")
+Get = Callable[[str], bytes | None]  # the content of an object of Git by its name
 WORDS = {
     "better": "better:",
     "worse": "worse:",
@@ -46,11 +43,9 @@ class Side:
 
 def try_(
     reason: str,
-    overrides: Mapping[str, Any],
+    changes: list[str],
     expect: float | None,
     name: str | None,
-    metric: str,
-    settings: Params,
     on: On,
     address: str | None,
     git_remote: str | None,
@@ -59,12 +54,11 @@ def try_(
 
     Args:
         reason: the hypothesis.
-        overrides: new values by dotted params key.
-        expect: points (hundredths) by which ``metric`` should rise.
-        name: of the experiment; None makes one from the overrides.
-        metric: the headline metric.
-        settings: params.yaml as it is.
+        changes: new values of params, as ``key=value``.
+        expect: points (hundredths) by which the headline metric should rise.
+        name: of the experiment; None makes one from the changes.
     """
+    overrides = settings.parse(changes)
     trial = Trial(
         name=name or slug(overrides),
         overrides=overrides,
@@ -73,12 +67,33 @@ def try_(
         reason=reason,
         expect=None if expect is None else expect / 100,
     )
-    before = _here()
+    params = checked_params.kept()
+    with look([trial]) as seen:
+        if seen is not None and params is not None and seen.inputs.declares(overrides):
+            keys = [seen.inputs.key(values) for values in (overrides, {})]
+            found = seen.recorded(keys)
+            if keys[0] in found:  # a trial that ran: its stages found the overrides in order
+                outcome = seen.outcome(trial, found[keys[0]])
+                TrialView(1, params.headline).outcome(outcome)
+                before = _here(seen, found)
+                _tell(outcome, params.headline, before, _verdict(before, outcome, params, seen.objects.get))
+                return 0
+    settings.check(overrides)
+    return test(trial, checked_params.read(), on, address, git_remote)
+
+
+def test(trial: Trial, params: CheckedParams, on: On, address: str | None, git_remote: str | None) -> int:
+    """The same for a trial with params that are in order."""
+    from hone.run import signals
+
+    with look([]) as seen:
+        before = _here(seen, {} if seen is None else seen.recorded([seen.inputs.key({})]))
     with signals():
-        (outcome,) = run_shown([trial], metric, on=on, address=address, git_remote=git_remote)
+        (outcome,) = run_shown([trial], params.headline, on=on, address=address, git_remote=git_remote)
     if outcome.state == "failed":
         return 1
-    _tell(outcome, metric, before, _verdict(before, outcome, settings))
+    with objects() as store:
+        _tell(outcome, params.headline, before, _verdict(before, outcome, params, store.get))
     return 0
 
 
@@ -133,42 +148,56 @@ def _text(value: Any) -> str:
     return text if re.fullmatch(r"[\w./:+-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
-def _here() -> Side | None:
-    """What the params, data and code of the workspace have come to: in it, or as a trial; None if they never ran."""
-    everything = stages()
-    if remembered() or clean(everything):
-        path = metrics_files(everything).get("validation")
-        md5 = locked(LOCK.read_bytes()).outs.get(PREDICTIONS)
-        return None if path is None else Side(json.loads(path.read_bytes()), md5)
-    key = Inputs.of(take()).key({})
-    known = list_trials(only=key.__eq__)
-    return Side(known[-1].metrics.get("validation", {}), _predictions(known[-1].rev)) if known else None
+def _here(seen: Seen | None, found: Mapping[str, Recorded]) -> Side | None:
+    """What the params, data and code of the workspace have come to: in it, or as a trial; None if they never ran.
+
+    Args:
+        found: recorded trials by key.
+    """
+    fresh = remembered()
+    known = None if fresh or seen is None else found.get(seen.inputs.key({}))
+    if known is not None and seen is not None:  # the same inputs gave the same results; DVC need not be asked
+        return Side(known.metrics.get("validation", {}), _predictions(known.rev, seen.objects.get))
+    if not fresh:
+        everything = stages()
+        if plainly_changed(everything) or not _confirmed(everything):
+            return None
+    paths = [path for stage in stages() for path in stage.metrics] if seen is None else seen.inputs.metrics()
+    files = {split_of(path): Path(path) for path in paths}
+    if "validation" not in files or not files["validation"].is_file():
+        return None
+    return Side(json.loads(files["validation"].read_bytes()), locked(LOCK.read_bytes()).outs.get(PREDICTIONS))
 
 
-def _predictions(rev: str) -> str | None:
-    (content,) = blobs([f"{rev}:{LOCK}"])
+def _confirmed(everything: list[Stage]) -> bool:
+    """DVC's answer; a yes is remembered."""
+    from flows.dvc import clean
+
+    return confirm(lambda: clean(everything))
+
+
+def _predictions(rev: str, get: Get) -> str | None:
+    content = get(f"{rev}:{LOCK}")
     return None if content is None else locked(content, f"{rev[:9]}:{LOCK}").outs.get(PREDICTIONS)
 
 
-def _verdict(before: Side | None, outcome: Outcome, settings: Params) -> Verdict:
+def _verdict(before: Side | None, outcome: Outcome, params: CheckedParams, get: Get) -> Verdict:
     """The trial against ``before`` by paired tests on validation."""
     if before is None or outcome.rev is None:
         return UNKNOWN
-    pair = [before.predictions], [_predictions(outcome.rev)]
+    pair = [before.predictions], [_predictions(outcome.rev, get)]
 
     def ask() -> tuple[Verdict, set[str]]:
-        verdicts = Verdicts(
-            adapters.name_of(settings.task, settings.options),
-            relevant=settings.diff.relevant,
-            resamples=settings.diff.resamples,
-        )
+        verdicts = Verdicts(params.task, relevant=params.relevant, resamples=params.resamples)
         found = verdicts.between(*pair)
         verdicts.save()
         return found, verdicts.missing
 
     found, missing = ask()
     if missing:  # those of a worker elsewhere are in the remote
-        with objects() as store:
+        from flows.objects import objects as contents
+
+        with contents() as store:
             for md5 in missing:
                 store.find(md5)
         found, _ = ask()

@@ -6,11 +6,11 @@ renamed with the experiment.
 
 import json
 import re
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from flows.trials.git import GitFailed, git
-from flows.trials.snapshot import identity
 from flows.trials.trial import Trial
 from tasks.errors import UserError
 
@@ -39,6 +39,8 @@ def record(
         facts: with ``key``, ``metrics`` (path by split) and ``cost``.
         files: what to take although Git may ignore it.
     """
+    from flows.trials.snapshot import identity
+
     git("add", "--update", cwd=worktree)
     present = [file for file in files if (worktree / file).exists()]
     git("add", "--force", "--", *present, cwd=worktree)
@@ -83,6 +85,26 @@ def message(trial: Trial, facts: dict[str, Any]) -> str:
     head = f"{trial.kind}: {reason or said or trial.name}"
     body = f"{said}\n\n" if said and reason else ""
     return f"{head}\n\n{body}{TRAILER}: {json.dumps(everything, sort_keys=True)}\n"
+
+
+def read(raw: bytes) -> tuple[str, datetime, dict[str, Any]] | None:
+    """Parent, time and facts of an experiment's commit as Git keeps it; None where it is not as we write ours.
+
+    The form is Git's (git-cat-file, gitformat-signature): headers, an empty line, the message.
+    """
+    head, _, body = raw.partition(b"\n\n")
+    headers = [line.partition(b" ")[::2] for line in head.split(b"\n")]
+    parents = [value for name, value in headers if name == b"parent"]
+    committed = re.search(rb" (\d+) ([-+]\d\d)(\d\d)$", dict(headers).get(b"committer", b""))
+    lines = body.rstrip(b"\n").split(b"\n")
+    mark = f"{TRAILER}: ".encode()
+    if len(parents) != 1 or not committed or b"encoding" in dict(headers) or not lines[-1].startswith(mark):
+        return None
+    hours, minutes = int(committed[2]), int(committed[2][:1] + committed[3])
+    zone = timezone(timedelta(hours=hours, minutes=minutes))
+    facts = facts_of(lines[-1][len(mark) :].decode("utf-8", errors="replace"))
+    moment = datetime.fromtimestamp(int(committed[1]), zone)
+    return None if facts is None else (parents[0].decode(), moment, facts)
 
 
 def facts_of(trailer: str) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import UserError
@@ -22,7 +23,71 @@ def git(*arguments: str, cwd: Path = Path(), stdin: str = "", also: Mapping[str,
     Raises:
         GitFailed: git ended with an error.
     """
-    return _run(arguments, cwd, stdin.encode(), also).decode("utf-8", errors="surrogateescape").removesuffix("\n")
+    return _text(_run(arguments, cwd, stdin.encode(), also))
+
+
+class Asked:
+    """A git that is at work meanwhile."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+        self._name = name
+        self._process = process
+
+    def answer(self) -> str:
+        """Its output without the newline at the end, once it has ended.
+
+        Raises:
+            GitFailed: git ended with an error.
+        """
+        out, said = self._process.communicate()
+        return _text(_checked(self._name, self._process.returncode, out, said))
+
+
+@contextmanager
+def asked(*arguments: str, cwd: Path = Path()) -> Iterator[Asked]:
+    """Start git in ``cwd`` and go on with other things; it has left when the block ends."""
+    with _started(arguments, cwd, None) as process:
+        try:
+            yield Asked(arguments[0], process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+class Objects:
+    """A ``git cat-file --batch`` that stays at work for several questions."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    def get(self, name: str) -> bytes | None:
+        """The content of an object (``<id>`` or ``<commit>:<path>``); None where it is not there.
+
+        Raises:
+            GitFailed: git has ended.
+        """
+        to, back = self._process.stdin, self._process.stdout
+        try:
+            if to is None or back is None:
+                raise BrokenPipeError
+            to.write(f"{name}\n".encode())
+            to.flush()
+            head = back.readline()
+            if head.endswith((b" missing\n", b" ambiguous\n")):
+                return None
+            return back.read(int(head.rsplit(b" ", 1)[1]) + 1)[:-1]
+        except (BrokenPipeError, IndexError, ValueError):
+            raise GitFailed(f"git cat-file: no answer to {name}") from None
+
+
+@contextmanager
+def objects(cwd: Path = Path()) -> Iterator[Objects]:
+    """Objects of the repository, one at a time, from one process that starts meanwhile."""
+    with _started(["cat-file", "--batch"], cwd, None) as process:
+        try:
+            yield Objects(process)
+        finally:
+            process.kill()  # it only reads
 
 
 def blobs(names: Iterable[str], *, cwd: Path = Path()) -> list[bytes | None]:
@@ -47,17 +112,33 @@ def blobs(names: Iterable[str], *, cwd: Path = Path()) -> list[bytes | None]:
 
 
 def _run(arguments: Iterable[str], cwd: Path, stdin: bytes, also: Mapping[str, str] | None) -> bytes:
-    command = ["git", *arguments]
+    given = list(arguments)
+    with _started(given, cwd, also) as process:
+        out, said = process.communicate(stdin)
+    return _checked(given[0], process.returncode, out, said)
+
+
+def _started(arguments: Iterable[str], cwd: Path, also: Mapping[str, str] | None) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if name not in GIT_ELSEWHERE} | {
         "GIT_OPTIONAL_LOCKS": "0",
         "LC_ALL": "C",
         **(also or {}),
     }
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(command, cwd=cwd, env=environment, input=stdin, capture_output=True, check=False)
+        return subprocess.Popen(
+            ["git", *arguments], cwd=cwd, env=environment, stdin=pipe, stdout=pipe, stderr=pipe
+        )  # fmt: skip
     except FileNotFoundError:
         raise UserError("git is not installed, and trials are kept in Git; 'hone doctor' looks at it") from None
-    if done.returncode != 0:
-        said = " ".join(done.stderr.decode(errors="replace").split()) or f"exit code {done.returncode}"
-        raise GitFailed(f"git {command[1]}: {said}")
-    return done.stdout
+
+
+def _checked(name: str, code: int, out: bytes, said: bytes) -> bytes:
+    if code != 0:
+        words = " ".join(said.decode(errors="replace").split()) or f"exit code {code}"
+        raise GitFailed(f"git {name}: {words}")
+    return out
+
+
+def _text(out: bytes) -> str:
+    return out.decode("utf-8", errors="surrogateescape").removesuffix("\n")

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flows.dag import PARAMS, PIPELINE, TEMPLATE, fill, overlap
+from flows.dag import PARAMS, PIPELINE, TEMPLATE, fill, touching, value_of
 from flows.trials.git import blobs, git
 from flows.trials.overrides import changed
-from flows.trials.snapshot import Snapshot
 from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from flows.trials.snapshot import Snapshot
 
 FORM = "2"  # of the key; another one when it is computed otherwise
 
@@ -29,9 +31,11 @@ class Inputs:
         self._vars = pipeline.get("vars") or []
         self._ids = ids
         self._dvc_files = [path for path in ids if path.endswith(".dvc")]
+        self._keys: dict[str, str] = {}
+        self._resolved: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {}
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "Inputs":
+    def of(cls, snapshot: "Snapshot") -> "Inputs":
         """Read dvc.yaml, params.yaml and the ids of all files of the snapshot (two processes, some milliseconds)."""
         listing = git("ls-tree", "-r", "-t", "-z", "--full-tree", snapshot.tree, cwd=snapshot.root)
         ids = {}
@@ -43,43 +47,82 @@ class Inputs:
             raise UserError(f"{PIPELINE} or {PARAMS} is ignored by Git; trials carry only what Git would take")
         return cls(parsed(params, str(PARAMS)), parsed(pipeline, str(PIPELINE)), ids)
 
+    @property
+    def files(self) -> set[str]:
+        """Paths of all files and folders."""
+        return set(self._ids)
+
     def key(self, overrides: Mapping[str, Any]) -> str:
         """The SHA-256 in hexadecimal of all that decides the result with these overrides.
 
         Raises:
             UserError: an unknown params key, or a dep that neither Git nor DVC has.
         """
-        values = changed(self.values, overrides)
-        names = {**values, **{k: v for entry in self._vars if isinstance(entry, dict) for k, v in entry.items()}}
-        stages = _deciding({name: _filled(block, names, name) for name, block in self._stages.items()})
-        outs = [path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots"))]
+        asked = _asked(overrides)
+        if asked not in self._keys:
+            self._keys[asked] = self._key(overrides)
+        return self._keys[asked]
+
+    def _key(self, overrides: Mapping[str, Any]) -> str:
+        values, every = self._resolve(overrides)
+        stages = _deciding(every)
+        made = _made(stages)
         inputs = {
             "form": FORM,
             "vars": [self._id(str(entry).partition(":")[0], "vars") for entry in self._vars if isinstance(entry, str)],
-            "stages": {name: self._stage(name, block, values, outs) for name, block in stages.items()},
+            "stages": {name: self._stage(name, block, values, made) for name, block in stages.items()},
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
 
+    def declares(self, overrides: Mapping[str, Any]) -> bool:
+        """Whether each of these keys is a param of a stage that metrics depend on, so that the key tells its value."""
+        values, stages = self._resolve(overrides)
+        declared = [
+            name.partition(":")[2]
+            for stage, block in _deciding(stages).items()
+            for name, _ in self._params(stage, block, values)
+            if name.startswith(f"{PARAMS}:")
+        ]
+        return all(any(not one or key == one or key.startswith(f"{one}.") for one in declared) for key in overrides)
+
     def sources(self, overrides: Mapping[str, Any]) -> list[str]:
         """The ``.dvc`` files that track a dep of some stage."""
-        values = changed(self.values, overrides)
+        if not self._dvc_files:
+            return []
         found: dict[str, None] = {}
-        for name, block in self._stages.items():
-            for dep in paths(_filled(block, values, name), ("deps",)):
+        for block in self._resolve(overrides)[1].values():
+            for dep in paths(block, ("deps",)):
                 found |= dict.fromkeys(self._beside(dep))
                 found |= {path: None for path in self._dvc_files if path.startswith(f"{dep}/")}
         return list(found)
 
     def raw(self, overrides: Mapping[str, Any]) -> list[str]:
         """The deps that no stage makes."""
-        values = changed(self.values, overrides)
-        stages = {name: _filled(block, values, name) for name, block in self._stages.items()}
-        outs = [path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots"))]
+        stages = self._resolve(overrides)[1]
+        made = _made(stages)
         deps = dict.fromkeys(dep for block in stages.values() for dep in paths(block, ("deps",)))
-        return [dep for dep in deps if "://" not in dep and not any(overlap(dep, out) for out in outs)]
+        return [dep for dep in deps if "://" not in dep and not made(dep)]
 
-    def _stage(self, name: str, block: dict[str, Any], values: dict[str, Any], outs: list[str]) -> dict[str, Any]:
-        deps = [dep for dep in paths(block, ("deps",)) if not any(overlap(dep, out) for out in outs)]
+    def metrics(self) -> list[str]:
+        """The metrics files of the stages with the params as they are."""
+        return [path for block in self._resolve({})[1].values() for path in paths(block, ("metrics",))]
+
+    def _resolve(self, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """The params with these overrides, and the stages with every ``${...}`` filled in; worked out once."""
+        asked = _asked(overrides)
+        if asked not in self._resolved:
+            if len(self._resolved) >= 8:  # a search asks for hundreds, each once
+                self._resolved.clear()
+            values = changed(self.values, overrides)
+            names = {**values, **{k: v for entry in self._vars if isinstance(entry, dict) for k, v in entry.items()}}
+            stages = {name: _filled(block, names, name) for name, block in self._stages.items()}
+            self._resolved[asked] = values, stages
+        return self._resolved[asked]
+
+    def _stage(
+        self, name: str, block: dict[str, Any], values: dict[str, Any], made: Callable[[str], bool]
+    ) -> dict[str, Any]:
+        deps = [dep for dep in paths(block, ("deps",)) if not made(dep)]
         return {
             "cmd": block.get("cmd"),
             "wdir": block.get("wdir", "."),
@@ -100,6 +143,8 @@ class Inputs:
 
     def _beside(self, path: str) -> list[str]:
         """The ``.dvc`` files that track a path or a folder above it."""
+        if not self._dvc_files:
+            return []
         pure = PurePosixPath(path)
         return [f"{up}.dvc" for up in (pure, *pure.parents) if f"{up}.dvc" in self._ids]
 
@@ -110,10 +155,16 @@ class Inputs:
                     yield file, self._id(file, stage)
                     continue
                 for key in keys or [""]:
-                    inner: Any = values
-                    for part in filter(None, str(key).split(".")):
-                        inner = inner.get(part) if isinstance(inner, dict) else None
-                    yield f"{file}:{key}", inner
+                    yield f"{file}:{key}", value_of(values, str(key))
+
+
+def _asked(overrides: Mapping[str, Any]) -> str:
+    return json.dumps(dict(overrides), sort_keys=True, default=repr)
+
+
+def _made(stages: Mapping[str, dict[str, Any]]) -> Callable[[str], bool]:
+    """Whether a path is what a stage makes, within it or around it."""
+    return touching(path for block in stages.values() for path in paths(block, ("outs", "metrics", "plots")))
 
 
 def _deciding(stages: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -121,11 +172,11 @@ def _deciding(stages: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     wanted = [name for name, block in stages.items() if block.get("metrics")]
     if not wanted:
         return stages
+    leaves = {name: _made({name: block}) for name, block in stages.items()}
     for name in wanted:  # grows meanwhile
         deps = paths(stages[name], ("deps",))
-        for other, block in stages.items():
-            leaves = paths(block, ("outs", "metrics", "plots"))
-            if other not in wanted and any(overlap(dep, out) for dep in deps for out in leaves):
+        for other in stages:
+            if other not in wanted and any(map(leaves[other], deps)):
                 wanted.append(other)
     return {name: block for name, block in stages.items() if name in wanted}
 

@@ -1,7 +1,6 @@
 """params.yaml with some values changed and everything else, comments too, as it was."""
 
 import copy
-import difflib
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -67,6 +66,8 @@ def _set(values: Any, key: str, value: Any) -> bool:
     for part in path:
         place = place.get(part) if isinstance(place, Mapping) else None
     if not isinstance(place, Mapping) or last not in place:
+        import difflib
+
         known = list(leaves(values))
         close = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "write it there with a comment first"

@@ -5,7 +5,6 @@ import os
 import subprocess
 from pathlib import Path
 
-from flows.dvc import DVC
 from flows.freshness import SETTLED, age, snapshot
 from flows.trials.git import git
 from tasks.errors import UserError
@@ -13,17 +12,23 @@ from tasks.errors import UserError
 MEMO = Path(".dvc/tmp/hone/@sources.json")
 
 
-def refuse_ignored(raw: list[str], sources: list[str]) -> None:
+def ignored(raw: list[str]) -> tuple[str, ...]:
+    """What to ask git for the files under these deps that it ignores."""
+    return ("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *raw)
+
+
+def refuse_ignored(raw: list[str], sources: list[str], listing: str | None = None) -> None:
     """Refuse files under a dep that Git ignores and DVC does not track or ignore: a worktree would not have them.
 
     Args:
         raw: deps that no stage makes.
         sources: the ``.dvc`` files; what they track is not in Git and still comes along.
+        listing: git's answer to `ignored`, where it has been asked.
     """
     if not raw:
         return
-    listed = set(git("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *raw).split("\0"))
-    if Path(".dvcignore").is_file():
+    listed = set((git(*ignored(raw)) if listing is None else listing).split("\0"))
+    if listed != {""} and Path(".dvcignore").is_file():
         listed -= set(
             git("ls-files", "--others", "--ignored", "--exclude-from=.dvcignore", "-z", "--", *raw).split("\0")
         )
@@ -44,8 +49,10 @@ def refuse_unadded(sources: list[str]) -> None:
 
     DVC is asked (0.7 s) unless nothing moved since its last answer.
     """
-    if not sources or _remembered(sources):
+    if not sources or remembered(sources):
         return
+    from flows.dvc import DVC
+
     roots = _roots(sources)
     before = snapshot(roots)
     asked = subprocess.run(
@@ -79,7 +86,8 @@ def _roots(sources: list[str]) -> list[str]:
     return sorted({*sources, *(source.removesuffix(".dvc") for source in sources), ".dvcignore"})
 
 
-def _remembered(sources: list[str]) -> bool:
+def remembered(sources: list[str]) -> bool:
+    """Whether DVC has found this data as it was added, and nothing of it has moved since."""
     try:
         memo = json.loads(MEMO.read_bytes())
         return bool(memo["roots"] == _roots(sources) and memo["files"] == snapshot(memo["roots"]))

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from flows.dag import PARAMS, PIPELINE
-from flows.trials.experiment import TRAILER, facts_of
+from flows.trials.experiment import TRAILER, facts_of, read
 from flows.trials.git import blobs, git
 from flows.trials.known import parsed, paths
 from flows.trials.trial import Recorded, Trial
 
 FIELDS = ("refname", "objectname", "parent", "committerdate:iso-strict", f"trailers:key={TRAILER},valueonly,unfold")
 SEPARATOR = "\x1f"
+EVERY = "refs/exps/*/*/*"
 
 
 def list_trials(repo: Path = Path(), *, only: Callable[[str], bool] | None = None) -> list[Recorded]:
@@ -24,7 +25,7 @@ def list_trials(repo: Path = Path(), *, only: Callable[[str], bool] | None = Non
         only: whether a trial with this key is wanted; what is not costs nothing more.
     """
     form = SEPARATOR.join(f"%({field})" for field in FIELDS)
-    listing = git("for-each-ref", "--sort=committerdate", f"--format={form}%00", "refs/exps/*/*/*", cwd=repo)
+    listing = git("for-each-ref", "--sort=committerdate", f"--format={form}%00", EVERY, cwd=repo)
     rows = []
     for line in listing.split("\0"):
         if SEPARATOR not in line:
@@ -41,6 +42,29 @@ def list_trials(repo: Path = Path(), *, only: Callable[[str], bool] | None = Non
         if content is not None:
             metrics.setdefault(row[1], {})[split] = _json(content)
     return [_recorded(repo.absolute(), row, metrics.get(row[1], {})) for row in rows]
+
+
+def one_recorded(repo: Path, ref: str, rev: str, get: Callable[[str], bytes | None]) -> Recorded | None:
+    """The experiment ``ref`` at the commit ``rev``, read with ``get``; None where it is not one of ours."""
+    commit = get(rev)
+    found = read(commit) if commit is not None else None
+    if found is None:
+        return None
+    base, time, facts = found
+    contents = {split: get(f"{rev}:{path}") for split, path in _metrics_of(facts, {}).items()}
+    metrics = {split: _json(content) for split, content in contents.items() if content is not None}
+    return _recorded(repo.absolute(), (ref.rpartition("/")[2], rev, base, time, facts), metrics)
+
+
+def keys(repo: Path = Path()) -> dict[str, str]:
+    """The key of every experiment's commit; empty for what is not hone's."""
+    trailer = f"%(trailers:key={TRAILER},valueonly,unfold)"
+    found = {}
+    for line in git("for-each-ref", f"--format=%(objectname){SEPARATOR}{trailer}%00", EVERY, cwd=repo).split("\0"):
+        rev, separator, said = line.lstrip("\n").partition(SEPARATOR)
+        if separator:
+            found[rev] = (facts_of(said.strip()) or {"key": ""})["key"]
+    return found
 
 
 def _recorded(repo: Path, row: tuple[str, str, str, datetime, dict[str, Any] | None], metrics: Any) -> Recorded:

@@ -1,25 +1,15 @@
 """The workspace as a Git tree, uncommitted and untracked files too, made without touching anything of the user's."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from flows.trials.git import GitFailed, git
-from flows.trials.place import TRIALS
+from flows.trials.tracked import UNDER_WAY, copied, refuse_large
 from tasks.errors import UserError
 
 REFS = "refs/hone/snapshots"
-LARGEST = 50_000_000  # bytes of untracked files that are carried along without a word
-UNDER_WAY = {
-    "MERGE_HEAD": "a merge",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-}
 
 
 @dataclass(frozen=True)
@@ -41,8 +31,6 @@ class Snapshot:
 
 def take() -> Snapshot:
     """Snapshot the current folder. Index, HEAD, stash and files stay as they are.
-
-    The index is copied with its times, for a younger copy would hide edits of the same second ("racily clean").
 
     Raises:
         UserError: no repository or no commit yet, the project is not at its top, a merge or the like is under way,
@@ -67,9 +55,9 @@ def take() -> Snapshot:
         raise UserError(
             f"{unmerged.split(chr(9))[1].split(chr(0))[0]}: not merged; resolve the conflict and 'git add' it"
         )
-    _refuse_large()
-    with _copy_of(Path(index)) as copied:
-        also = {"GIT_INDEX_FILE": str(copied)}
+    refuse_large(git("ls-files", "--others", "--exclude-standard", "-z").split("\0")[:-1])
+    with copied(Path(index)) as copy:
+        also = {"GIT_INDEX_FILE": str(copy)}
         git("add", "--all", "--", ".", also=also)
         tree = git("write-tree", also=also)
     return Snapshot(root, base, tree, _author())
@@ -111,29 +99,3 @@ def _author() -> tuple[str, str]:
     except GitFailed:  # no identity is configured
         return "hone", "hone@localhost"
     return name, rest.partition(">")[0]
-
-
-def _refuse_large() -> None:
-    sizes = {}
-    for name in git("ls-files", "--others", "--exclude-standard", "-z").split("\0"):
-        with suppress(OSError):
-            sizes[name] = os.lstat(name).st_size if name else 0
-    if sum(sizes.values()) > LARGEST:
-        largest = max(sizes, key=lambda name: sizes[name])
-        raise UserError(
-            f"{largest}: {sizes[largest] / 1e6:.0f} MB that neither Git nor DVC knows, and trials carry untracked "
-            f"files along; 'dvc add {largest}' if a stage reads it, else name it in .gitignore"
-        )
-
-
-@contextmanager
-def _copy_of(index: Path) -> Iterator[Path]:
-    TRIALS.mkdir(parents=True, exist_ok=True)
-    copied = (TRIALS / f"@index-{os.getpid()}").absolute()
-    try:
-        if index.exists():
-            shutil.copy2(index, copied)
-        yield copied
-    finally:
-        copied.unlink(missing_ok=True)
-        copied.with_name(copied.name + ".lock").unlink(missing_ok=True)

@@ -31,26 +31,9 @@ def try_(
       hone try "fewer epochs suffice" -S finetune.epochs=5 -S finetune.learning_rate=4e-4
     """
     with project():
-        from hone import settings as given
-
-        overrides = given.parse(changes or [])
-        given.check(overrides)
-        from tasks.params_file import load
-
-        settings = load(PARAMS)
         from hone.try_ import try_ as body
 
-        raise typer.Exit(
-            body(
-                reason=reason,
-                overrides=overrides,
-                expect=expect,
-                name=name,
-                metric=given.headline(),
-                settings=settings,
-                **where,
-            )
-        )
+        raise typer.Exit(body(reason=reason, changes=changes or [], expect=expect, name=name, **where))
 
 
 @commands.command(short_help="The same params with several seeds.")

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from flows.dag import Stage, in_order, overlap, select, stages, variable_files
+from flows.dag import Stage, in_order, overlap, select, stages, touching, variable_files
 from tasks.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,3 +92,12 @@ def test_what_cannot_be_run_says_so(written: Path, text: str, message: str) -> N
     (written / "dvc.yaml").write_text(text)
     with pytest.raises(UserError, match=message):
         stages()
+
+
+PATHS = st.lists(st.sampled_from(["a", "b", "ab", "..", "."]), max_size=4).map("/".join)
+
+
+@given(PATHS, st.lists(PATHS, max_size=4), st.booleans())
+def test_touching_one_of_many_is_overlapping_with_one(path: str, others: list[str], root: bool) -> None:
+    path = f"/{path}" if root else path
+    assert touching(others)(path) == any(overlap(path, other) for other in others)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from flows import freshness
-from flows.freshness import confirm, remembered, snapshot
+from flows.dag import stages
+from flows.freshness import confirm, plainly_changed, remembered, snapshot
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ EDITS: dict[str, Callable[[], object]] = {
     "a link to a folder": lambda: Path("data/raw/link").symlink_to("/"),
     "a broken memo": lambda: append(str(freshness.MEMO)) or freshness.MEMO.write_text("[]"),
     "a memo of another version": lambda: freshness.MEMO.write_text(
-        freshness.MEMO.read_text().replace('"basis": ["1"', '"basis": ["0"')
+        freshness.MEMO.read_text().replace('"basis": ["2"', '"basis": ["0"')
     ),
 }
 
@@ -122,3 +123,35 @@ def test_the_memo_covers_all_that_the_lock_names(known: Path) -> None:
 
 def test_snapshot_of_a_missing_path(tmp_path: Path) -> None:
     assert snapshot([str(tmp_path / "no")]) == {str(tmp_path / "no"): None}
+
+
+PLAIN: dict[str, Callable[[], object]] = {
+    "a param": lambda: Path("params.yaml").write_text(Path("params.yaml").read_text().replace("seed: 1", "seed: 2")),
+    "a file": lambda: append("data/history.csv"),
+    "a folder less": lambda: Path("data/raw").rename("elsewhere"),
+    "an out gone": lambda: Path("data/history.csv").unlink(),
+    "a metric gone": lambda: Path("data/metrics.test.json").unlink(),
+    "no lock": lambda: Path("dvc.lock").unlink(),
+    "a stage that never ran": lambda: append_stage(),
+}
+
+
+def append_stage() -> None:
+    with Path("dvc.yaml").open("a") as file:
+        file.write("  more:\n    cmd: true\n    deps: [toy.py]\n")
+
+
+@pytest.mark.parametrize("edit", PLAIN)
+def test_what_is_plain_to_see_needs_no_dvc(known: Path, edit: str) -> None:
+    assert not plainly_changed(stages())
+    PLAIN[edit]()
+    assert plainly_changed(stages())
+
+
+def test_what_leaves_all_as_it_was_is_no_plain_change(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("data/history.csv").touch()
+    append("params.yaml")
+    assert not plainly_changed(stages())
+    monkeypatch.setattr(freshness, "SMALL", 0)  # DVC hashes what is large
+    append("data/history.csv")
+    assert not plainly_changed(stages())

@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from hone import cli
+from hone.app import app
+from hone.plain_try import plain
 from tasks.errors import UserError
-from tasks.params_file import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "why", "import", "doctor", "resolve", "focus", "score", "diff", "predict", "export"]
@@ -103,7 +104,7 @@ def called(monkeypatch):
 
 
 def invoke(*arguments: str):
-    return CliRunner().invoke(cli.app, list(arguments))
+    return CliRunner().invoke(app, list(arguments))
 
 
 def test_help_lists_every_command():
@@ -152,7 +153,7 @@ GROUPS = sorted((ROOT / "hone" / "commands").glob("*.py"))
 def test_bodies_are_imported_inside_the_commands_only():
     assert {path.stem for path in GROUPS} >= {"pipeline", "result", "loop", "kept", "service"}
     light = {"hone.commands", "hone.commands.options", "hone.commands.project", "hone.terminal", "tasks.errors"}
-    for path in (ROOT / "hone" / "cli.py", *GROUPS):
+    for path in (ROOT / "hone" / "cli.py", ROOT / "hone" / "app.py", *GROUPS):
         tree = ast.parse(path.read_text())
         at_top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert {name for name in at_top if name.startswith(("hone", "tasks", "flows"))} <= light, path
@@ -174,16 +175,64 @@ def test_version():
 
 
 def test_settings_reach_the_bodies_read_as_yaml(project, called):
-    common = {"metric": "entity_f1", "on": "threads", "address": None, "git_remote": None}
+    where = {"on": "threads", "address": None, "git_remote": None}
     invoke("try", "why not", "--expect", "-0.5", "-S", "finetune.learning_rate=1e-4", "-S", "finetune.head=mlp")
+    changes = ["finetune.learning_rate=1e-4", "finetune.head=mlp"]
+    said = {"reason": "why not", "changes": changes, "expect": -0.5, "name": None}
+    invoke("repeat", "--seeds", "8", "--json", "-S", changes[0], "-S", changes[1])
     overrides = {"finetune.learning_rate": 1e-4, "finetune.head": "mlp"}
-    settings = load(project / "params.yaml")
-    said = {"reason": "why not", "overrides": overrides, "expect": -0.5, "name": None, "settings": settings}
-    invoke("repeat", "--seeds", "8", "--json")
     assert called == [
-        ("try_", said | common, project),
-        ("repeat", {"seeds": 8, "overrides": {}, "as_json": True} | common, project),
+        ("try_", said | where, project),
+        ("repeat", {"seeds": 8, "overrides": overrides, "as_json": True, "metric": "entity_f1"} | where, project),
     ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["why not"],
+        ["why not", "-S", "seed=2", "--set", "finetune.head=mlp", "--name", "it", "--expect", "0.5"],
+        ["-S", "seed=2", "why not", "--expect", "+1"],
+        ["-S", "seed = 2", "Grund: größer"],
+    ],
+)
+def test_a_plain_try_means_what_the_command_line_takes_it_for(arguments, project, called):
+    invoke("try", *arguments)
+    assert called == [("try_", plain(arguments), project)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        [""],
+        ["--help"],
+        ["one", "two"],
+        ["why", "-S"],
+        ["why", "-Sseed=2"],
+        ["why", "--set=seed=2"],
+        ["why", "--expect", "-0.5"],
+        ["why", "--expect", "much"],
+        ["why", "--expect", "1", "--expect", "2"],
+        ["why", "--name", ""],
+        ["why", "--on", "dask"],
+        ["--", "-why"],
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_command_line(arguments):
+    assert plain(arguments) is None
+
+
+def test_a_plain_try_loads_neither_the_command_line_nor_what_runs_trials(project, called, monkeypatch):
+    assert invoke_main(monkeypatch, "try", "why not", "-S", "seed=2") == (3, "")
+    code = (
+        "import sys, hone.cli, hone.plain_try, hone.try_\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), *(n for n in sys.modules if 'flows' in n))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    heavy = {"typer", "pydantic", "ruamel", "yaml", "numpy", "dvc", "prefect", "psutil", "importlib.metadata"}
+    assert not set(done.stdout.split()) & (heavy | {"flows.trials.fan_out", "flows.trials.runner", "flows.dvc"})
 
 
 def test_options_of_the_loop_go_before_params(project, called):
@@ -209,9 +258,15 @@ def test_options_of_the_loop_go_before_params(project, called):
         ("finetune.epochs", "write key=value"),
     ],
 )
-def test_a_bad_setting_is_one_line_before_anything_runs(project, called, monkeypatch, setting, said):
-    code, stderr = invoke_main(monkeypatch, "try", "x", "-S", setting)
-    assert code == 1 and said in stderr and stderr.count("\n") == 1 and called == []
+def test_a_bad_setting_is_one_line_before_anything_runs(project, monkeypatch, setting, said):
+    def never(*_, **__):
+        raise AssertionError("something ran")
+
+    monkeypatch.setattr("hone.repeat.repeat", never)
+    monkeypatch.setattr("hone.try_.test", never)
+    for command in (["try", "x"], ["repeat"]):
+        code, stderr = invoke_main(monkeypatch, *command, "-S", setting)
+        assert code == 1 and said in stderr and stderr.count("\n") == 1
 
 
 def test_options_reach_the_bodies(project, called, tmp_path):

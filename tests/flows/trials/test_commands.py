@@ -22,10 +22,12 @@ def test_repeat_and_gc_end_to_end(project: Any) -> None:
 
 
 TRY = """
-from types import SimpleNamespace as Block
-from hone.try_ import try_
-settings = Block(task="token_classification", diff=Block(relevant=0.02, resamples=2000))
-try_("faster is better", {{"train.rate": {rate}}}, 5.0, None, "entity_f1", settings, "local", None, None)
+from flows.trials import Trial
+from hone.checked_params import CheckedParams
+from hone.try_ import slug, test
+params = CheckedParams("token_classification", "entity_f1", relevant=0.02, resamples=2000)
+overrides = {{"train.rate": {rate}}}
+test(Trial(slug(overrides), overrides, "try", "try", "faster is better", 0.05), params, "local", None, None)
 """
 
 

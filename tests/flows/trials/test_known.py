@@ -32,3 +32,17 @@ def test_without_metrics_everything_counts() -> None:
     bare = {name: {k: v for k, v in block.items() if k != "metrics"} for name, block in STAGES.items()}
     bare["show"]["deps"] = ["model", "show.py"]
     assert key(bare, goal=0.8) != key(bare)
+
+
+def test_which_keys_of_the_params_the_key_tells() -> None:
+    inputs = Inputs(VALUES, {"stages": STAGES}, IDS)
+    assert inputs.declares({"seed": 2}) and inputs.declares({})
+    assert not inputs.declares({"goal": 0.8}) and not inputs.declares({"seed": 2, "page.length": 3})
+    whole = {**STAGES, "train": {**STAGES["train"], "params": [{"params.yaml": None}]}}
+    assert Inputs(VALUES, {"stages": whole}, IDS).declares({"page.length": 3})
+
+
+def test_a_key_is_worked_out_anew_for_other_types() -> None:
+    inputs = Inputs(VALUES, {"stages": STAGES}, IDS)
+    assert len({inputs.key({"seed": value}) for value in (1, 1.0, True, "1", 1)}) == 4
+    assert inputs.key({"seed": 1}) == inputs.key({})
