@@ -10,6 +10,7 @@ from typing import Any
 
 from flows.trials import On, Outcome, Recorded, Trial, list_trials, run_trials
 from flows.trials.hands import Running
+from hone.provenance import differences, of_trial
 from hone.terminal import paint
 
 COLOURS = {"ran": "green", "known": "dim", "failed": "red", "pruned": "yellow"}
@@ -33,6 +34,7 @@ class TrialView:
         self._guess = [seconds for one in before if (seconds := _trained(one.cost)) is not None][-10:]
         self._done = 0
         self._told: set[str] = set()
+        self._noted: set[str] = set()
         self._drawn = 0
         self._last = time.monotonic()
         self._live = sys.stdout.isatty()
@@ -54,6 +56,10 @@ class TrialView:
         if outcome.error:
             say(f"  {outcome.error}")
             say(f"  log {short(outcome.log)}")
+        for line in differences(of_trial(outcome.rev, outcome.cost), None) if outcome.rev else []:
+            if line not in self._noted:
+                self._noted.add(line)
+                say(f"  note: {line}")
 
     def tick(self, running: list[Running]) -> None:
         """How what is at work gets on."""

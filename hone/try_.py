@@ -26,6 +26,7 @@ from hone.trial_view import run_shown, say, short
 from tasks.params import Params
 
 PREDICTIONS = "data/predictions.validation.jsonl"
+PREPARED = "data/prepared"
 LOCK = Path("dvc.lock")
 WORDS = {
     "better": "better:",
@@ -37,10 +38,11 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Side:
-    """What validation says of some params: its metrics, and the content hash of the predictions."""
+    """What validation says of some params: its metrics, and the content hashes of predictions and prepared data."""
 
     metrics: Mapping[str, Any]
     predictions: str | None
+    data: str | None
 
 
 def try_(
@@ -105,6 +107,9 @@ def _tell(outcome: Outcome, metric: str, before: Side | None, found: Verdict) ->
         lines.append(
             ("expected", f"{100 * trial.expect:+.2f} points or more: {paint(answer or 'unknown', colour, sys.stdout)}")
         )
+    data = _outs(outcome.rev).get(PREPARED) if outcome.rev else None
+    if before is not None and data != before.data and None not in (data, before.data):
+        lines.append(("note", f"made from other data: {PREPARED} is {str(data)[:7]}, here {str(before.data)[:7]}"))
     lines.append(("log", short(outcome.log)))
     settings = " ".join(f"-S {key}={_text(value)}" for key, value in trial.overrides.items() if key != "seed")
     lines.append(("try next", f"hone repeat --seeds 5 {settings}".rstrip() + "   does it hold for other seeds?"))
@@ -137,23 +142,28 @@ def _here() -> Side | None:
     everything = stages()
     if remembered() or clean(everything):
         path = metrics_files(everything).get("validation")
-        md5 = locked(LOCK.read_bytes()).outs.get(PREDICTIONS)
-        return None if path is None else Side(json.loads(path.read_bytes()), md5)
+        outs = locked(LOCK.read_bytes()).outs
+        metrics = None if path is None else json.loads(path.read_bytes())
+        return None if metrics is None else Side(metrics, outs.get(PREDICTIONS), outs.get(PREPARED))
     key = Inputs.of(take()).key({})
     known = list_trials(only=key.__eq__)
-    return Side(known[-1].metrics.get("validation", {}), _predictions(known[-1].rev)) if known else None
+    if not known:
+        return None
+    outs = _outs(known[-1].rev)
+    return Side(known[-1].metrics.get("validation", {}), outs.get(PREDICTIONS), outs.get(PREPARED))
 
 
-def _predictions(rev: str) -> str | None:
+def _outs(rev: str) -> dict[str, str]:
+    """Content hash by path of what the stages left at a commit."""
     (content,) = blobs([f"{rev}:{LOCK}"])
-    return None if content is None else locked(content, f"{rev[:9]}:{LOCK}").outs.get(PREDICTIONS)
+    return {} if content is None else locked(content, f"{rev[:9]}:{LOCK}").outs
 
 
 def _verdict(before: Side | None, outcome: Outcome, settings: Params) -> Verdict:
     """The trial against ``before`` by paired tests on validation."""
     if before is None or outcome.rev is None:
         return UNKNOWN
-    pair = [before.predictions], [_predictions(outcome.rev)]
+    pair = [before.predictions], [_outs(outcome.rev).get(PREDICTIONS)]
 
     def ask() -> tuple[Verdict, set[str]]:
         verdicts = Verdicts(settings.task, relevant=settings.diff.relevant, resamples=settings.diff.resamples)
