@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from flows.trials.overrides import changed
-from tasks import adapters
+from tasks import adapters, rawfiles
 from tasks.errors import UserError
-from tasks.params import checked, read_yaml, tasks_available
+from tasks.params import Params, checked, read_yaml, tasks_available
 
 PARAMS = Path("params.yaml")
+RAW = Path("data/raw")
 
 
 def parse(settings: list[str]) -> dict[str, Any]:
@@ -45,6 +46,17 @@ def check(overrides: Mapping[str, Any]) -> None:
         UserError: an unknown key, a wrong type or range, values that make no sense together; names the key.
     """
     checked(changed(read_yaml(PARAMS), overrides), PARAMS)
+
+
+def refuse_linked_dataset(settings: Params) -> None:
+    """Refuse a dataset that is a link out of data/raw, as DVC would read all of it before a stage could.
+
+    Raises:
+        UserError: it is one.
+    """
+    raw = RAW / settings.dataset
+    if raw.is_symlink():
+        rawfiles.find(raw, settings.dataset, settings.splits.model_dump())
 
 
 def headline() -> str:
