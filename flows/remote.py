@@ -45,7 +45,7 @@ class Moved:
 
 
 def pull_all(say: Say) -> None:
-    """Bring the run-cache and all that dvc.lock and .dvc files name; missing raw data are put into the workspace.
+    """Bring the run-cache and all that dvc.lock and .dvc files name; what is missing of it is put into the workspace.
 
     What the remote lacks is no error: the run makes it.
 
@@ -119,18 +119,17 @@ class _Exchange:
         self.moved = Moved()
 
     def pull(self) -> None:
-        from dvc.exceptions import CheckoutError, DownloadError
+        from dvc.exceptions import CheckoutError, ConfirmRemoveError, DownloadError
 
         self._entries()
         stages = list(self.repo.index.stages)
         wanted = _objects(stages)
         self._bring(wanted)
-        sources = [stage for stage in stages if not stage.cmd]
-        for stage in sources:
-            if not all(out.exists for out in stage.outs):
+        for stage in stages:
+            if not all(out.exists for out in stage.outs if out.use_cache):
                 try:
                     self.repo.checkout(targets=[stage.addressing], allow_missing=True)
-                except (CheckoutError, DownloadError):  # the run says which file is missing, with the remedy
+                except (CheckoutError, ConfirmRemoveError, DownloadError):  # the run says what is missing, or makes it
                     continue
 
     def stage(self, name: str) -> None:

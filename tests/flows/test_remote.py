@@ -70,7 +70,15 @@ def test_a_clone_of_what_was_committed_runs_nothing_either(pair: tuple[Clone, Cl
     ann.hone("push")
     for file in ("dvc.lock", "data/metrics.validation.json", "data/metrics.test.json"):  # what Git has
         (bob.folder / file).write_text(ann.read(file))
-    assert verdicts(bob.hone("run", "--pull")) == dict.fromkeys(STAGES, "restored from the run-cache")
+    said = bob.hone("run", "--pull")
+    assert verdicts(said) == dict.fromkeys(STAGES, "cached, unchanged")
+    assert bob.read("data/answers") == "found"
+
+    # One who lost a file of his, and one who has the lock alone, as after a merge.
+    (bob.folder / "data/answers").write_text("edited")
+    assert verdicts(bob.hone("run", "--pull"))["score"] == "restored from the run-cache"
+    (bob.folder / "data/metrics.test.json").unlink()
+    assert verdicts(bob.hone("run", "--pull"))["score"] == "restored from the run-cache"
     assert bob.read("data/metrics.test.json") == ann.read("data/metrics.test.json")
 
 
