@@ -1,11 +1,9 @@
-"""What a scheduled run has of DVC's remote: which it is, and the results of the commit that it runs in its worktree."""
+"""What a scheduled run asks of DVC beside the exchange with its remote: which that is, and what the cache has."""
 
 import subprocess
 
-from flows import remote
 from flows.dvc import DVC
 from flows.objects import objects
-from flows.remote import Say
 from tasks.errors import UserError
 
 
@@ -15,14 +13,12 @@ def name() -> str | None:
         return store.remote
 
 
-def pull(say: Say) -> None:
-    """Bring raw data, results and remembered runs, where there is a remote, and what dvc.lock names into the worktree.
+def checkout() -> None:
+    """Put into the workspace what the cache has of dvc.lock and of the ``.dvc`` files.
 
     Raises:
-        UserError: the remote does not answer; raw data that it lacks is reported by the stage that reads it.
+        UserError: DVC refuses; raw data that the cache lacks is reported by the stage that reads it.
     """
-    if name():
-        remote.pull_all(say)
     command = [*DVC, "--wait-for-lock", "checkout", "--quiet", "--force", "--allow-missing"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:

@@ -127,7 +127,8 @@ def _judged(run_stages: RunStages, say: Say, upstream: Upstream) -> tuple[str, s
     """Run everything; the tree with the results, and the verdict in Markdown, empty where they are known already."""
     name = dvc_remote.name()
     say(f"data and earlier results from the DVC remote {name}" if name else "no DVC remote: this clone's cache")
-    dvc_remote.pull(say)
+    if name is None:
+        dvc_remote.checkout()  # else the stages bring what they need
     try:
         ordered = stages()
         first = [stage.name for stage in ordered if PREPARED in stage.outs]
