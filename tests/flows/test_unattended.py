@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -65,7 +66,9 @@ def test_what_a_colleague_has_run_and_sent_is_judged_but_not_run(team: Any) -> N
     shutil.rmtree(third / "data")
     clone.must("git", "restore", "data/raw")
     said = clone.hone("run", "--pull", "--engine", "local").stdout
-    assert "ran" not in [line.split()[1] for line in said.splitlines() if line.startswith(("preprocess ", "evaluate "))]
+    assert re.findall(r"^(preprocess|evaluate) +(cached|restored|ran)", said, re.MULTILINE) == [
+        ("preprocess", "cached"), ("evaluate", "restored"),
+    ]  # fmt: skip
 
 
 def test_a_worse_model_is_not_published_and_the_gate_is_named(team: Any) -> None:
