@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.results import flat
 from tasks.errors import UserError
 
 PROGRAM = [sys.executable, "-P", "-m", "flows.remote"]
@@ -235,8 +236,11 @@ def _differing(stage: Any) -> list[str]:
             if state == "modified":
                 found.append(f"{path} ({dep.hash_info.value[:7]}, here {dep.get_hash().value[:7]})")
             elif isinstance(state, dict):
-                old, new = dep.hash_info.value, dep.read_params()
-                found += [f"{key} ({_short(old.get(key))}, here {_short(new.get(key))})" for key in state]
+                there, here = dep.hash_info.value, dep.read_params()
+                for key in state:  # may be a block
+                    old, new = flat(there.get(key), key), flat(here.get(key), key)
+                    leaves = [leaf for leaf in {**old, **new} if old.get(leaf) != new.get(leaf)]
+                    found += [f"{leaf} ({_short(old.get(leaf))}, here {_short(new.get(leaf))})" for leaf in leaves]
     return found
 
 
