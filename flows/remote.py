@@ -15,11 +15,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.results import flat
 from tasks.errors import UserError
 
 PROGRAM = [sys.executable, "-P", "-m", "flows.remote"]
 MISSING = "no DVC remote is configured; 'dvc remote add -d NAME URL' adds one (a folder, ssh://host/path, s3://bucket)"
 UNCHOSEN = "none of the DVC remotes is the default; 'dvc remote default NAME' chooses it"
+SHOWN = 4  # differences that a message lists
 
 Say = Callable[[str], None]
 
@@ -33,16 +35,18 @@ class Moved:
         bytes: their size in all.
         damaged: hashes of objects of the remote that are not what they are named after.
         entries: entries of the run-cache that arrived cut and were dropped.
+        differs: where nobody has run a stage as it stands here, what dvc.lock's result of it was made from otherwise.
     """
 
     objects: int = 0
     bytes: int = 0
     damaged: list[str] = field(default_factory=list)
     entries: int = 0
+    differs: list[str] = field(default_factory=list)
 
 
 def pull_all(say: Say) -> None:
-    """Bring the run-cache and all that dvc.lock and .dvc files name; missing raw data are put into the workspace.
+    """Bring the run-cache and all that dvc.lock and .dvc files name; what is missing of it is put into the workspace.
 
     What the remote lacks is no error: the run makes it.
 
@@ -55,10 +59,17 @@ def pull_all(say: Say) -> None:
 
 
 def pull_stage(stage: str, say: Say) -> None:
-    """Bring the results that the run-cache knows for ``stage`` as it stands now, if it does. Raises as `pull_all`."""
+    """Bring the results that the run-cache knows for ``stage`` as it stands now, if it does. Raises as `pull_all`.
+
+    Where it knows none, say by what the result that dvc.lock names differs from what is here.
+    """
     moved = _call("stage", stage)
     if moved.objects:
         say(f"{stage}: {_amount(moved)} brought from the remote")
+    if moved.differs:
+        more = f" and {len(moved.differs) - SHOWN} more" if len(moved.differs) > SHOWN else ""
+        what = ", ".join(moved.differs[:SHOWN])
+        say(f"{stage}: nobody has run it like this; the result in dvc.lock was made with other {what}{more}")
     _warn(moved, say)
 
 
@@ -109,18 +120,17 @@ class _Exchange:
         self.moved = Moved()
 
     def pull(self) -> None:
-        from dvc.exceptions import CheckoutError, DownloadError
+        from dvc.exceptions import CheckoutError, ConfirmRemoveError, DownloadError
 
         self._entries()
         stages = list(self.repo.index.stages)
         wanted = _objects(stages)
         self._bring(wanted)
-        sources = [stage for stage in stages if not stage.cmd]
-        for stage in sources:
-            if not all(out.exists for out in stage.outs):
+        for stage in stages:
+            if not all(out.exists for out in stage.outs if out.use_cache):
                 try:
                     self.repo.checkout(targets=[stage.addressing], allow_missing=True)
-                except (CheckoutError, DownloadError):  # the run says which file is missing, with the remedy
+                except (CheckoutError, ConfirmRemoveError, DownloadError):  # the run says what is missing, or makes it
                     continue
 
     def stage(self, name: str) -> None:
@@ -128,8 +138,9 @@ class _Exchange:
         from dvc.stage.cache import _can_hash
 
         (stage,) = self.repo.stage.collect(name)
-        if any(not dep.exists for dep in stage.deps) or not stage.changed(allow_missing=True):
+        if any(not dep.exists for dep in stage.deps) or not stage.changed():
             return
+        differs = _differing(stage)
         try:
             stage.save_deps()
             known = self.repo.stage_cache._load(stage) if _can_hash(stage) else None
@@ -137,6 +148,8 @@ class _Exchange:
             return
         if known:
             self._bring(_objects([self.repo.stage_cache._create_stage(known, wdir=stage.wdir)]))
+        else:
+            self.moved.differs = differs
 
     def push(self, everything: bool) -> None:
         from dvc.stage.cache import _can_hash
@@ -215,6 +228,27 @@ class _Exchange:
         self.moved.bytes += sum(_size(store, one.value) for one in hashes)
 
 
+def _differing(stage: Any) -> list[str]:
+    """Deps and params that are not those of the stage's result in dvc.lock, each with the value there and here."""
+    found = []
+    for dep in (dep for dep in stage.deps if dep.hash_info):
+        for path, state in dep.workspace_status().items():
+            if state == "modified":
+                found.append(f"{path} ({dep.hash_info.value[:7]}, here {dep.get_hash().value[:7]})")
+            elif isinstance(state, dict):
+                there, here = dep.hash_info.value, dep.read_params()
+                for key in state:  # may be a block
+                    old, new = flat(there.get(key), key), flat(here.get(key), key)
+                    leaves = [leaf for leaf in {**old, **new} if old.get(leaf) != new.get(leaf)]
+                    found += [f"{leaf} ({_short(old.get(leaf))}, here {_short(new.get(leaf))})" for leaf in leaves]
+    return found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
 def _objects(stages: list[Any]) -> set[Any]:
     """Hashes of all cached outs of these stages."""
     outs = (out for stage in stages for out in stage.outs)
@@ -262,9 +296,7 @@ def main(arguments: list[str]) -> None:
             names = list(repo.config["remote"])
             name = repo.config["core"].get("remote") or (names[0] if len(names) == 1 else None)
             if name is None:
-                sys.exit(
-                    f"ERROR: {MISSING if not names else 'none is the default; dvc remote default NAME chooses it'}"
-                )
+                sys.exit(f"ERROR: {UNCHOSEN if names else MISSING}")
             repo.config["core"]["remote"] = name
             with lock_repo(repo):
                 exchange = _Exchange(repo)

@@ -22,12 +22,16 @@ def scheduled(only_new_data: bool = False) -> State[Any]:
     """
     log = get_run_logger()
     try:
-        report = unattended(lambda names: pipeline(names), log.info, only_new_data=only_new_data)
+        report = unattended(_run, log.info, only_new_data=only_new_data)
     except (UserError, Busy) as error:
         return Failed(message=str(error))
     if report.verdict:
         create_markdown_artifact(report.verdict, key="verdict", description=report.line)
     return Completed(name=report.ending.value, message=report.line)
+
+
+def _run(names: list[str], pull: bool) -> None:
+    pipeline(names, pull=pull)
 
 
 @flow(name="sweep", persist_result=False, log_prints=False)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from flows import dvc_remote, revisions
+from flows import dvc_remote, remote, revisions
 from flows.dag import PARAMS, stages
 from flows.dvc import StageFailed, StageKilled
 from flows.objects import objects
@@ -34,7 +34,7 @@ PREPARED = "data/prepared"
 SPLITS = ("train.jsonl", "validation.jsonl", "test.jsonl")
 
 Say = Callable[[str], None]
-RunStages = Callable[[list[str]], None]  # brings the named stages and all before them up to date; none means all
+RunStages = Callable[[list[str], bool], None]  # brings stages and all before them up to date, out of the remote if True
 
 
 class Ending(StrEnum):
@@ -74,7 +74,7 @@ def unattended(run_stages: RunStages, say: Say, *, only_new_data: bool) -> Repor
     """One scheduled run of the project in the current folder; the process works in its worktree meanwhile.
 
     Args:
-        run_stages: how stages are run, called in the worktree.
+        run_stages: how stages are run, called in the worktree with the names of some, or none for all.
         say: takes one line per step.
         only_new_data: end at once unless data/raw changed since the last run with a verdict, or while another
             scheduled run is at work here; else that one is waited for.
@@ -127,15 +127,17 @@ def _worktree(root: Path, upstream: Upstream) -> Iterator[None]:
 
 def _judged(run_stages: RunStages, say: Say, upstream: Upstream) -> tuple[str, str]:
     """Run everything; the tree with the results, and the verdict in Markdown, empty where they are known already."""
-    remote = dvc_remote.pull()
-    say(f"data and earlier results from the DVC remote {remote}" if remote else "no DVC remote: this clone's cache")
+    name = dvc_remote.name()
+    say(f"data and earlier results from the DVC remote {name}" if name else "no DVC remote: this clone's cache")
+    if name is None:
+        dvc_remote.checkout()  # else the stages bring what they need
     try:
         ordered = stages()
         first = [stage.name for stage in ordered if PREPARED in stage.outs]
         if first:
-            run_stages(first)
+            run_stages(first, name is not None)
             _check_data(upstream, say)
-        run_stages([])
+        run_stages([], name is not None)
         tree = tree_of(Path(), ["dvc.lock", *(path for stage in ordered for path in stage.uncached)])
         return tree, "" if is_known(upstream, tree) else _verdict(upstream, say)
     except StageKilled:
@@ -221,8 +223,9 @@ def _verdict(upstream: Upstream, say: Say) -> str:
 def _published(say: Say, upstream: Upstream, tree: str, verdict: str) -> Report:
     """Results first, then the commit that names them: whoever has the commit can have the model."""
     settings = upstream.settings
-    if remote := dvc_remote.push():
-        say(f"results are in the DVC remote {remote}")
+    if name := dvc_remote.name():
+        remote.push(everything=False)
+        say(f"results are in the DVC remote {name}")
     commit = publish(upstream, tree, message(verdict))
     line = f"{settings.branch} is at {commit[:7]}: {subject(verdict)}"
     say(line)

@@ -32,6 +32,8 @@ def predict(texts: list[str], file: Path | None, as_json: bool, output: Path | N
     Returns:
         Exit code: 0, or 1 after the process said what is wrong.
     """
+    if output is not None and not output.parent.is_dir():
+        raise UserError(f"--output {output}: there is no folder {output.parent}; make it, or name another")
     command = [sys.executable, "-m", "tasks.predict", "--model", MODEL, "--exported", EXPORTED]
     command += ["--calibration", CALIBRATION, *options]
     if file is not None:

@@ -24,6 +24,7 @@ from tasks.yaml_files import read_yaml
 
 COLOURS = {Verdict.RAN: "green", Verdict.RESTORED: "cyan", Verdict.UNCHANGED: "dim"}
 PARAMS = Path("params.yaml")
+PREPARED = Path("data/prepared")
 QUIET = 30.0  # seconds between two lines of progress where no terminal redraws them
 
 
@@ -50,13 +51,13 @@ def _run(engine: str, names: list[str], force: bool, pull: bool) -> int:
     if not force and (remembered() or (clean(wanted) if names else confirm(lambda: clean(everything)))):
         for stage in wanted:
             _say(_verdict(stage, Verdict.UNCHANGED, None, wanted))
-        _summary(everything, {}, time.monotonic() - started)
+        _summary(everything, {}, time.monotonic() - started, pull)
         return 0
     seconds: dict[str, float] = {}
     told = WATCHER.set(_watcher(wanted, seconds))
     try:
         with alone(_note):
-            _engine(engine, names, force, pull, lambda: _summary(everything, seconds, time.monotonic() - started))
+            _engine(engine, names, force, pull, lambda: _summary(everything, seconds, time.monotonic() - started, pull))
             if everything == wanted:
                 confirm(lambda: clean(everything), patient=True)  # so that the next run need not ask
     except (KeyboardInterrupt, SystemExit):
@@ -152,7 +153,7 @@ def _verdict(stage: Stage, verdict: Verdict, took: float | None, wanted: list[St
     return f"{name}  {paint(verdict, COLOURS[verdict], sys.stdout)}{spent}"
 
 
-def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -> None:
+def _summary(everything: list[Stage], seconds: dict[str, float], total: float, pulled: bool) -> None:
     """Scores, where the time went, where the report is, what to try next."""
     lines = []
     metrics = {name: json.loads(path.read_bytes()) for name, path in metrics_files(everything).items()}
@@ -176,7 +177,7 @@ def _summary(everything: list[Stage], seconds: dict[str, float], total: float) -
     report = report_file(everything, "report.html")
     if report:
         lines.append(("report", str(report)))
-    lines += [("note" if index == 0 else "", text) for index, text in enumerate(_origin(everything))]
+    lines += [("note" if index == 0 else "", text) for index, text in enumerate(_origin(everything, pulled))]
     lines += _goal(everything, metrics.get("validation"))
     lines += [("try next" if index == 0 else "", text) for index, text in enumerate(_ideas(everything))]
     _say("")
@@ -199,14 +200,15 @@ def _goal(everything: list[Stage], metrics: dict[str, Any] | None) -> list[tuple
     return goal.words(check(Goal, block, PARAMS, "goal."), metrics, found, found["headline"]["name"])
 
 
-def _origin(everything: list[Stage]) -> list[str]:
-    """The versions that the model was made with, where others are installed here, as after ``--pull``."""
+def _origin(everything: list[Stage], pulled: bool) -> list[str]:
+    """Versions that the model was made with and that are others here; of a pulled one also the data."""
     cards = [Path(out, "hone.json") for stage in everything for out in stage.outs if Path(out).name == "model"]
     if not any(card.is_file() for card in cards):
         return []
     from hone.provenance import differences
 
-    return [line for card in cards if card.is_file() for line in differences(json.loads(card.read_bytes()), None)]
+    prepared = PREPARED if pulled else None  # its content is read to the end
+    return [line for card in cards if card.is_file() for line in differences(json.loads(card.read_bytes()), prepared)]
 
 
 def _work_on_next(everything: list[Stage]) -> None:

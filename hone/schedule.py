@@ -82,6 +82,10 @@ def _once(new_data: bool) -> int:
             note=say,
         )
     )
-    report = unattended(lambda names: run_local(names, force=False), say, only_new_data=new_data)
+
+    def run(names: list[str], pull: bool) -> None:
+        run_local(names, force=False, pull=pull)
+
+    report = unattended(run, say, only_new_data=new_data)
     say(f"{paint(report.ending.value, 'bold', sys.stdout)}: {report.line}")
     return 0

@@ -11,8 +11,10 @@ from tasks.errors import UserError
 
 if TYPE_CHECKING:
     from tasks.adapters import Adapter, Wording
+    from tasks.params import Params
 
 PARAMS = Path("params.yaml")
+RAW = Path("data/raw")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")  # of JSON, which YAML 1.2 reads likewise
 
 
@@ -55,6 +57,19 @@ def check(overrides: Mapping[str, Any]) -> None:
     from tasks.yaml_files import read_yaml
 
     checked(changed(read_yaml(PARAMS), overrides), PARAMS)
+
+
+def refuse_linked_dataset(settings: "Params") -> None:
+    """Refuse a dataset that is a link out of data/raw, as DVC would read all of it before a stage could.
+
+    Raises:
+        UserError: it is one.
+    """
+    from tasks import rawfiles
+
+    raw = RAW / settings.dataset
+    if raw.is_symlink():
+        rawfiles.find(raw, settings.dataset, settings.splits.model_dump())
 
 
 def headline() -> str:

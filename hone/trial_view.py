@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class TrialView:
         self._guess = [seconds for one in before if (seconds := _trained(one.cost)) is not None][-10:]
         self._done = 0
         self._told: set[str] = set()
+        self._noted: set[str] = set()
         self._drawn = 0
         self._last = time.monotonic()
         self._live = sys.stdout.isatty()
@@ -56,6 +57,17 @@ class TrialView:
         if outcome.error:
             say(f"  {outcome.error}")
             say(f"  log {short(outcome.log)}")
+        if outcome.rev:
+            self._note(outcome.rev, outcome.cost)
+
+    def _note(self, rev: str, cost: Mapping[str, Any]) -> None:
+        """What a trial was made with that is not here, each such thing once."""
+        from hone.provenance import differences, of_trial
+
+        for line in differences(of_trial(rev, cost), None):
+            if line not in self._noted:
+                self._noted.add(line)
+                say(f"  note: {line}")
 
     def tick(self, running: "list[Running]") -> None:
         """How what is at work gets on."""

@@ -23,6 +23,7 @@ from hone.terminal import paint
 from hone.trial_view import TrialView, run_shown, say, short
 
 PREDICTIONS = "data/predictions.validation.jsonl"
+PREPARED = "data/prepared"
 LOCK = Path("dvc.lock")
 Get = Callable[[str], bytes | None]  # the content of an object of Git by its name
 WORDS = {
@@ -35,10 +36,11 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Side:
-    """What validation says of some params: its metrics, and the content hash of the predictions."""
+    """What validation says of some params: its metrics, and the content hashes of predictions and prepared data."""
 
     metrics: Mapping[str, Any]
     predictions: str | None
+    data: str | None
 
 
 def try_(
@@ -76,7 +78,7 @@ def try_(
                 outcome = seen.outcome(trial, found[keys[0]])
                 TrialView(1, params.headline).outcome(outcome)
                 before = _here(seen, found)
-                _tell(outcome, params.headline, before, _verdict(before, outcome, params, seen.objects.get))
+                _tell(outcome, params, before, seen.objects.get)
                 return 0
     settings.check(overrides)
     return test(trial, checked_params.read(), on, address, git_remote)
@@ -93,7 +95,7 @@ def test(trial: Trial, params: CheckedParams, on: On, address: str | None, git_r
     if outcome.state == "failed":
         return 1
     with objects() as store:
-        _tell(outcome, params.headline, before, _verdict(before, outcome, params, store.get))
+        _tell(outcome, params, before, store.get)
     return 0
 
 
@@ -103,8 +105,10 @@ def slug(overrides: Mapping[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9_.]+|\.{2,}", "-", "-".join(words)).strip("-._")[:60].rstrip("-._") or "unchanged"
 
 
-def _tell(outcome: Outcome, metric: str, before: Side | None, found: Verdict) -> None:
-    trial = outcome.trial
+def _tell(outcome: Outcome, params: CheckedParams, before: Side | None, get: Get) -> None:
+    trial, metric = outcome.trial, params.headline
+    outs = _outs(outcome.rev, get) if outcome.rev else {}
+    found = _verdict(before, outs.get(PREDICTIONS), params)
     after = outcome.metrics.get("validation", {}).get(metric)
     old = before.metrics.get(metric) if before is not None else None
     lines = [("hypothesis", trial.reason)] if trial.reason else []
@@ -121,6 +125,9 @@ def _tell(outcome: Outcome, metric: str, before: Side | None, found: Verdict) ->
         lines.append(
             ("expected", f"{100 * trial.expect:+.2f} points or more: {paint(answer or 'unknown', colour, sys.stdout)}")
         )
+    data = outs.get(PREPARED)
+    if before is not None and data != before.data and None not in (data, before.data):
+        lines.append(("note", f"made from other data: {PREPARED} is {str(data)[:7]}, here {str(before.data)[:7]}"))
     lines.append(("log", short(outcome.log)))
     settings = " ".join(f"-S {key}={_text(value)}" for key, value in trial.overrides.items() if key != "seed")
     lines.append(("try next", f"hone repeat --seeds 5 {settings}".rstrip() + "   does it hold for other seeds?"))
@@ -157,7 +164,8 @@ def _here(seen: Seen | None, found: Mapping[str, Recorded]) -> Side | None:
     fresh = remembered()
     known = None if fresh or seen is None else found.get(seen.inputs.key({}))
     if known is not None and seen is not None:  # the same inputs gave the same results; DVC need not be asked
-        return Side(known.metrics.get("validation", {}), _predictions(known.rev, seen.objects.get))
+        outs = _outs(known.rev, seen.objects.get)
+        return Side(known.metrics.get("validation", {}), outs.get(PREDICTIONS), outs.get(PREPARED))
     if not fresh:
         everything = stages()
         if plainly_changed(everything) or not _confirmed(everything):
@@ -166,7 +174,8 @@ def _here(seen: Seen | None, found: Mapping[str, Recorded]) -> Side | None:
     files = {split_of(path): Path(path) for path in paths}
     if "validation" not in files or not files["validation"].is_file():
         return None
-    return Side(json.loads(files["validation"].read_bytes()), locked(LOCK.read_bytes()).outs.get(PREDICTIONS))
+    outs = locked(LOCK.read_bytes()).outs
+    return Side(json.loads(files["validation"].read_bytes()), outs.get(PREDICTIONS), outs.get(PREPARED))
 
 
 def _confirmed(everything: list[Stage]) -> bool:
@@ -176,16 +185,17 @@ def _confirmed(everything: list[Stage]) -> bool:
     return confirm(lambda: clean(everything))
 
 
-def _predictions(rev: str, get: Get) -> str | None:
+def _outs(rev: str, get: Get) -> Mapping[str, str]:
+    """Content hash by path of what the stages left at a commit."""
     content = get(f"{rev}:{LOCK}")
-    return None if content is None else locked(content, f"{rev[:9]}:{LOCK}").outs.get(PREDICTIONS)
+    return {} if content is None else locked(content, f"{rev[:9]}:{LOCK}").outs
 
 
-def _verdict(before: Side | None, outcome: Outcome, params: CheckedParams, get: Get) -> Verdict:
-    """The trial against ``before`` by paired tests on validation."""
-    if before is None or outcome.rev is None:
+def _verdict(before: Side | None, predictions: str | None, params: CheckedParams) -> Verdict:
+    """A trial by the hash of its predictions against ``before``, by paired tests on validation."""
+    if before is None or predictions is None:
         return UNKNOWN
-    pair = [before.predictions], [_predictions(outcome.rev, get)]
+    pair = [before.predictions], [predictions]
 
     def ask() -> tuple[Verdict, set[str]]:
         verdicts = Verdicts(params.task, relevant=params.relevant, resamples=params.resamples)

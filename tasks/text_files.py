@@ -22,6 +22,7 @@ FORMATS = {
 GZIP = ".gz"
 COLUMNS = ("text", "tokens", "words", "sentence")  # looked for in this order where none is named
 ROWS = 256  # of a Parquet file in memory at once
+DEEPEST = 100  # of lists and objects in one another; what can just be read could not be written again
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,17 @@ def _object(text: str, place: str) -> dict[str, Any]:
         raise UserError(f"{place}: not JSON ({error}); write one object a line") from None
     if not isinstance(fields, dict):
         raise UserError(f'{place}: JSON, but no object; write {{"text": "..."}} a line')
+    if text.count("[") + text.count("{") > DEEPEST and _is_deep(fields):
+        raise UserError(f"{place}: lists or objects more than {DEEPEST} deep in one another; write it flatter")
     return fields
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [part for parts in inner for part in parts]
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def _read_csv(source: Source, lines: _Lines, position: int, number: int) -> Iterator[Record]:

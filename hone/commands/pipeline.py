@@ -34,10 +34,11 @@ def run(
       hone run --pull                     train nothing that a colleague has trained and pushed (hone push)
     """
     with project():
+        from hone.run import run as body
+        from hone.settings import refuse_linked_dataset
         from tasks.params_file import load
 
-        load(PARAMS)
-        from hone.run import run as body
+        refuse_linked_dataset(load(PARAMS))
 
         raise typer.Exit(body(engine=engine, stages=stages or [], force=force, pull=pull))
 

@@ -28,7 +28,8 @@ from flows.local import run_local
 from flows.unattended import unattended
 from tasks.errors import UserError
 try:
-    report = unattended(lambda names: run_local(names, force=False), print, only_new_data="new" in sys.argv)
+    run = lambda names, pull: run_local(names, force=False, pull=pull)
+    report = unattended(run, print, only_new_data="new" in sys.argv)
 except UserError as error:
     sys.exit(f"{type(error).__name__}: {error}")
 print(report.ending.value, report.line, sep=": ")

@@ -48,8 +48,9 @@ class Clone(Toy):
 
     def hone(self, command: str, *arguments: str) -> str:
         """Run and push without the check of params.yaml of the command line; the output of a success."""
+        engine = "prefect" if "--prefect" in arguments else "local"
         program = {
-            "run": f"from hone.run import run; run('local', [], False, {'--pull' in arguments})",
+            "run": f"from hone.run import run; run({engine!r}, [], False, {'--pull' in arguments})",
             "push": f"from hone.push import push; push({'--all' in arguments})",
         }
         done = self.call(sys.executable, "-c", program[command])

@@ -1,9 +1,12 @@
 """Two people and a remote: what one has run and pushed the other does not run, whatever was cut on the way."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -45,15 +48,38 @@ def pair(shared: Path, tmp_path: Path) -> tuple[Clone, Clone, Path]:
     return people[0], people[1], tmp_path / "store"
 
 
-def test_what_one_has_run_the_other_does_not_run(pair: tuple[Clone, Clone, Path]) -> None:
+@pytest.mark.parametrize("engine", ["--local", pytest.param("--prefect", marks=pytest.mark.server)])
+def test_what_one_has_run_the_other_does_not_run(engine: str, pair: tuple[Clone, Clone, Path]) -> None:
     ann, bob, _ = pair
     assert not (bob.folder / "dvc.lock").exists()  # Ann has not committed hers: the run-cache alone tells
-    said = bob.hone("run", "--pull")
+    said = bob.hone("run", "--pull", engine)
     assert verdicts(said) == dict.fromkeys(STAGES, "restored from the run-cache")
     assert "trained on" not in said
     assert not (bob.folder / "running.pid").exists()
     for file in ("data/model/weights", "data/metrics.test.json", "data/report/report.md", "dvc.lock"):
         assert bob.read(file) == ann.read(file)
+
+
+def test_a_clone_of_what_was_committed_runs_nothing_either(pair: tuple[Clone, Clone, Path]) -> None:
+    ann, bob, _ = pair
+    for person in (ann, bob):  # a stage that leaves metrics for Git and something for the remote
+        person.set("    params: [score]\n", "    params: [score]\n    outs: [data/answers]\n", "dvc.yaml")
+        line = "        for split, value"
+        person.set(line, f'        write("data/answers", "found")\n{line}', "toy.py")
+    ann.hone("run")
+    ann.hone("push")
+    for file in ("dvc.lock", "data/metrics.validation.json", "data/metrics.test.json"):  # what Git has
+        (bob.folder / file).write_text(ann.read(file))
+    said = bob.hone("run", "--pull")
+    assert verdicts(said) == dict.fromkeys(STAGES, "cached, unchanged")
+    assert bob.read("data/answers") == "found"
+
+    # One who lost a file of his, and one who has the lock alone, as after a merge.
+    (bob.folder / "data/answers").write_text("edited")
+    assert verdicts(bob.hone("run", "--pull"))["score"] == "restored from the run-cache"
+    (bob.folder / "data/metrics.test.json").unlink()
+    assert verdicts(bob.hone("run", "--pull"))["score"] == "restored from the run-cache"
+    assert bob.read("data/metrics.test.json") == ann.read("data/metrics.test.json")
 
 
 @pytest.mark.parametrize("start", [sshd, s3])
@@ -63,7 +89,7 @@ def test_ssh_and_s3_carry_results_and_the_run_cache(
     with start(tmp_path / "remote") as remote:
         ann, bob = clones((toy_finished, toy_template), tmp_path, remote)
         assert "files sent" in ann.hone("push")
-        assert ann.exchange("push") == {"objects": 0, "bytes": 0, "damaged": [], "entries": 0}
+        assert ann.exchange("push") == {"objects": 0, "bytes": 0, "damaged": [], "entries": 0, "differs": []}
         bob.exchange("pull")
         assert bob.exchange("stage", "prepare")["objects"] == 2  # the folder's list and its file
         assert sorted(bob.stored("runs")) == sorted(ann.stored("runs"))
@@ -151,16 +177,50 @@ def test_an_upload_over_ssh_that_is_killed_leaves_a_remote_that_works(toy_templa
         ann.hone("run")
         command = [sys.executable, "-P", "-m", "dvc", "push", "--run-cache"]
         upload = subprocess.Popen(command, cwd=ann.folder, env=ann.environment, stderr=subprocess.DEVNULL)
-        while not any(path.stat().st_size > 2**20 for path in remote.folder.glob("files/md5/*/*")):
+        while not any(path.stat().st_size > 2**20 for path in remote.folder.glob("files/md5/*/.*")):
             assert upload.poll() is None, "the upload was over before it could be cut"
             time.sleep(0.002)
         upload.kill()
         upload.wait()
-        sizes = [path.stat().st_size for path in remote.folder.glob("files/md5/*/*")]
-        assert 2**20 < max(sizes) < 100_000_000  # DVC writes it under its final name
+        objects = [path for path in remote.folder.glob("files/md5/*/*") if path.suffix != ".tmp"]
+        assert max((path.stat().st_size for path in objects), default=0) < 2**20  # the half has no object's name
+        assert "MB; 'hone run --pull' elsewhere takes them" in ann.hone("push")
+
+        # Other uploaders write under the final name: such a half is seen over SSH too.
+        path = next(path for path in remote.folder.glob("files/md5/*/*") if path.stat().st_size == 100_000_000)
+        os.truncate(path, 2**20)
         assert "1 objects of the remote were cut and are replaced" in ann.hone("push")
         assert verdicts(bob.hone("run", "--pull")) == dict.fromkeys(STAGES, "restored from the run-cache")
         assert (bob.folder / "data/model/weights").stat().st_size == 100_000_000
+
+
+CARD = """        write("data/model/hone.json", '{"versions": {"numpy": "1.0"}, "data": "0123456789abcdef"}')
+        write("data/model/weights","""
+
+
+def test_a_pulled_result_tells_the_versions_and_the_data_it_was_made_with(pair: tuple[Clone, Clone, Path]) -> None:
+    ann, bob, _ = pair
+    for person in (ann, bob):
+        person.set('        write("data/model/weights",', CARD, "toy.py")
+        person.set("rate: 0.5", "rate: 0.25")
+    ann.hone("run")
+    ann.hone("push")
+    said = bob.hone("run", "--pull")
+    assert verdicts(said)["train"] == "restored from the run-cache"
+    assert f"note              the model was made with numpy 1.0, here {version('numpy')}: the last digits" in said
+    assert "the model learned from other data: 0123456789abcdef, here data/prepared is " in said
+
+
+def test_what_nobody_has_run_says_by_what_it_differs(pair: tuple[Clone, Clone, Path]) -> None:
+    ann, bob, _ = pair
+    shutil.copy(ann.folder / "dvc.lock", bob.folder / "dvc.lock")
+    bob.set("raw", "other", "data/raw/toy.txt")
+    bob.set("rate: 0.5", "rate: 0.25")
+    said = bob.hone("run", "--pull")
+    other = r"nobody has run it like this; the result in dvc.lock was made with other "
+    assert re.search(f"^prepare: {other}data/raw \\([0-9a-f]{{7}}, here [0-9a-f]{{7}}\\)$", said, re.MULTILINE)
+    assert re.search(f"^train: {other}data/prepared .*, train\\.rate \\(0.5, here 0.25\\)$", said, re.MULTILINE)
+    assert verdicts(said)["train"] == "ran"
 
 
 def test_no_remote_is_said_with_the_remedy(toy: Toy) -> None:

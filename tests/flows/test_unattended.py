@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import shutil
+import sys
 import time
 from typing import Any
 
@@ -47,6 +50,27 @@ def test_a_better_model_is_published_with_its_verdict_and_anybody_can_have_it(te
     team.mine.must("git", "fetch", "-q")
     parents = team.mine.must("git", "log", "-1", "--format=%P", "origin/hone/nightly").split()
     assert parents == [first, team.mine.must("git", "rev-parse", "main")]
+
+
+def test_what_a_colleague_has_run_and_sent_is_judged_but_not_run(team: Any) -> None:
+    team.change("rate: 3.0e-4", "rate: 1.0e-3")
+    team.mine.must("dvc", "repro", "-q")
+    assert "files sent" in team.mine.must(sys.executable, "-m", "hone", "push")
+    done = team.once(STUB_HOLD=str(team.folder / "nowhere"))
+    assert done.stdout.splitlines()[-1].startswith("Published: hone/nightly is at "), done.stdout + done.stderr
+    assert not (team.folder / "nowhere.at-work").exists(), "its stage ran"
+
+    # And a third one who takes the published commit runs nothing either, metrics of the stage in Git or not.
+    third = team.folder / "third"
+    team.mine.must("git", "clone", "-q", "-b", "hone/nightly", str(team.folder / "origin.git"), str(third))
+    clone = type(team.mine)(third)
+    assert clone.hone("run", "--pull", "--engine", "local").stdout.count("cached, unchanged") == 2
+    shutil.rmtree(third / "data")
+    clone.must("git", "restore", "data/raw")
+    said = clone.hone("run", "--pull", "--engine", "local").stdout
+    assert re.findall(r"^(preprocess|evaluate) +(cached|restored|ran)", said, re.MULTILINE) == [
+        ("preprocess", "cached"), ("evaluate", "restored"),
+    ]  # fmt: skip
 
 
 def test_a_worse_model_is_not_published_and_the_gate_is_named(team: Any) -> None:

@@ -353,6 +353,21 @@ def test_bad_params_are_one_line_before_anything_runs(project, old, new, said):
     assert done.stderr.startswith("error: params.yaml") and said in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_a_dataset_that_is_a_link_out_is_refused_before_anything_is_read(project, tmp_path_factory):
+    (project / "data/raw").mkdir(parents=True)
+    (project / "data/raw/hone-ner").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    done = hone("run", cwd=project)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: params.yaml: dataset: 'hone-ner' is a link out of data/raw, which DVC")
+    assert "copy it in with 'hone import PATH --as NAME'" in done.stderr
+
+
+def test_an_output_in_a_folder_that_is_not_there_is_refused(project):
+    done = hone("predict", "Ann met Bob.", "--output", str(project / "none/found.txt"), cwd=project)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"there is no folder {project / 'none'}; make it, or name another" in done.stderr
+
+
 def test_outside_a_project_it_says_so(tmp_path):
     for command in (["run"], ["why", "finetune"], ["doctor"], ["predict", "x"]):
         done = hone(*command, cwd=tmp_path)

@@ -2,8 +2,11 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from hone.provenance import between, differences
+import pytest
+
+from hone.provenance import between, differences, of_trial
 from tasks.models import content_hash
 
 
@@ -31,3 +34,22 @@ def test_two_models_of_other_versions(tmp_path: Path) -> None:
     old, new = {"versions": {"torch": "2.1", "numpy": "2.0"}}, {"versions": {"torch": "2.2", "numpy": "2.0"}}
     assert between(old, new) == ["The models were made with other versions: torch 2.1 and 2.2."]
     assert between({}, new) == []
+
+
+def test_a_trial_tells_by_its_cost_or_by_its_model(done_toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = {"finetune": {"versions": {"torch": "2.1"}}, "evaluate": {"versions": {"torch": "2.1", "numpy": "2.0"}}}
+    assert of_trial("nowhere", {"files": stages}) == {"versions": {"torch": "2.1", "numpy": "2.0"}}
+
+    line = '        write("data/model/weights",'
+    done_toy.set(
+        line, f"""{line.replace("weights", "hone.json")} '{{"versions": {{"numpy": "1.0"}}}}')\n{line}""", "toy.py"
+    )
+    done_toy.set("rate: 0.5", "rate: 0.25")
+    assert done_toy.run("local").returncode == 0
+    for command in (["add", "-f", "dvc.lock"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one"]):
+        assert done_toy.call("git", *command).returncode == 0
+    monkeypatch.chdir(done_toy.folder)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(done_toy.folder.parent / "site"))
+    assert of_trial("HEAD", {"seconds": 1.0}) == {"versions": {"numpy": "1.0"}}
+    (done_toy.folder / ".dvc/cache").rename(done_toy.folder / "elsewhere")
+    assert of_trial("HEAD", {}) == {}

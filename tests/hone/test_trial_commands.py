@@ -1,5 +1,7 @@
 """try, repeat, adopt, gc: what a person sees, and what the figures are."""
 
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from flows.trials import Outcome, Trial
 from hone import repeat as repeating
+from hone import try_ as trying
 from hone.repeat import statistics, summary
 from hone.settings import parse
 from hone.trial_view import TrialView
@@ -51,6 +54,31 @@ def test_the_summary_fits_80_columns_and_names_failures(capsys: pytest.CaptureFi
     assert "validation     0.7333  0.1528  0.3539 to 1.1128\n" in said
     assert "failed: repeat-seed-4" in said and "hone adopt repeat-seed-3" in said
     assert "\x1b" not in said and max(map(len, said.splitlines())) < 80
+
+
+def test_a_known_trial_made_with_other_versions_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    view = TrialView(2, "entity_f1")
+    for seed, numpy in ((1, version("numpy")), (2, "1.0"), (3, "1.0")):
+        files = {"finetune": {"versions": {"numpy": numpy}}}
+        view.outcome(replace(outcome(seed, 0.6, "known"), rev="0" * 40, cost={"files": files}))
+    note = (
+        f"  note: the model was made with numpy 1.0, here {version('numpy')}: the last digits of its figures may differ"
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "repeat-seed-1  known  validation 0.6000",
+        "repeat-seed-2  known  validation 0.6000",
+        f"{note} here",
+        "repeat-seed-3  known  validation 0.6000",
+    ]
+
+
+def test_a_trial_of_other_data_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = replace(outcome(1, 0.6, "known"), rev="0" * 40)
+    for data, said in (("0123456789", False), ("abcdef0123", True)):
+        monkeypatch.setattr(trying, "_outs", lambda _, data=data: {"data/prepared": data})
+        trying._tell(known, "entity_f1", trying.Side({"entity_f1": 0.5}, None, "0123456789"), trying.UNKNOWN)
+        note = "note        made from other data: data/prepared is abcdef0, here 0123456\n"
+        assert (note in capsys.readouterr().out) is said
 
 
 def test_settings_are_yaml_values() -> None:

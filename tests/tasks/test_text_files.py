@@ -82,6 +82,7 @@ def test_what_is_read(tmp_path: Path) -> None:
         ("jsonl", b"[1]\n", {}, r"in:1: JSON, but no object"),
         ("jsonl", b"{\n", {}, r"in:1: not JSON"),
         ("jsonl", b"[" * 100_000 + b"\n", {"limit": 10**6}, r"in:1: not JSON"),
+        ("jsonl", b'{"text": "a", "x": ' + b"[" * 400 + b"]" * 400 + b"}\n", {}, r"in:1: .* more than 100 deep"),
         ("jsonl", b'{"text": "\\ud83d"}\n', {}, r"in:1: half of a surrogate pair"),
         ("parquet", b"PAR0", {}, r"in: cannot be read as Parquet"),
     ],
@@ -93,6 +94,12 @@ def test_refusals_name_file_and_line(
     file.write_bytes(content)
     with pytest.raises(UserError, match=message):
         records(file, kind, **options)
+
+
+def test_many_lists_are_not_deep(tmp_path: Path) -> None:
+    file = tmp_path / "in"
+    file.write_text(json.dumps({"text": "a", "x": [[[n]] for n in range(1000)], "y": [[{"z": []}]] * 50}) + "\n")
+    assert [one.text for one in records(file, "jsonl", limit=10**6)] == ["a"]
 
 
 def test_formats_by_ending() -> None:
