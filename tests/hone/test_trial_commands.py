@@ -10,6 +10,7 @@ import pytest
 from flows.trials import Outcome, Trial
 from hone import repeat as repeating
 from hone import try_ as trying
+from hone.checked_params import CheckedParams
 from hone.repeat import statistics, summary
 from hone.settings import parse
 from hone.trial_view import TrialView
@@ -75,8 +76,9 @@ def test_a_known_trial_made_with_other_versions_says_so_once(capsys: pytest.Capt
 def test_a_trial_of_other_data_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     known = replace(outcome(1, 0.6, "known"), rev="0" * 40)
     for data, said in (("0123456789", False), ("abcdef0123", True)):
-        monkeypatch.setattr(trying, "_outs", lambda _, data=data: {"data/prepared": data})
-        trying._tell(known, "entity_f1", trying.Side({"entity_f1": 0.5}, None, "0123456789"), trying.UNKNOWN)
+        monkeypatch.setattr(trying, "_outs", lambda *_, data=data: {"data/prepared": data})
+        params = CheckedParams("token_classification", "entity_f1", 0.05, 1000)
+        trying._tell(known, params, trying.Side({"entity_f1": 0.5}, None, "0123456789"), {}.get)
         note = "note        made from other data: data/prepared is abcdef0, here 0123456\n"
         assert (note in capsys.readouterr().out) is said
 
