@@ -19,7 +19,7 @@ from hone.loop.outs import outs
 from hone.loop.page import terminal, write
 from hone.loop.target import Target
 from hone.run import signals
-from hone.trial_view import TrialView, say, short
+from hone.trial_view import TrialView, say, short, stoppable
 from tasks import adapters
 from tasks.params import Params, Sweep
 from tasks.yaml_files import read_yaml
@@ -43,7 +43,8 @@ def sweep(
     def begun(number: int) -> None:
         views.append(TrialView(max(block.trials - number, 0), given.headline(), list_trials()))
         if number and not as_json:
-            say(f"{number} of {block.trials} trials are there already; the search goes on")
+            further = "the search goes on" if number < block.trials else "--trials adds more"
+            say(f"{number} of {block.trials} trials are there already; {further}")
 
     told: dict[str, Any] = {}
     if not as_json:
@@ -54,7 +55,7 @@ def sweep(
     # Two temporary Prefect servers in one process: what is logged to the first may be lost in the second.
     again: On = "local" if on == "threads" and not server.configured() else on
     run = partial(run_trials, on=again, address=address, git_remote=git_remote, **told)
-    with signals(), outs() as store:
+    with signals(), stoppable(lambda: views[-1].close() if views else None), outs() as store:
         target = Target(adapters.name_of(settings.task, settings.options), settings.goal, store)
         found = search(
             block,

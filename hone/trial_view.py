@@ -4,7 +4,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,10 +130,21 @@ def run_shown(
 
     view = TrialView(len(trials), metric, list_trials())
     told: dict[str, Any] = {"on_outcome": view.outcome, "on_tick": view.tick, "say": view.note}
-    try:
+    with stoppable(view.close):
         return run_trials(trials, on=on, address=address, git_remote=git_remote, **({} if quiet else told))
+
+
+@contextmanager
+def stoppable(close: Callable[[], None]) -> Iterator[None]:
+    """Call ``close`` at the end; where somebody ends it early, say on stderr how it goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        close()
+        sys.stderr.write("stopped; nothing of it runs on, and the same command goes on after the finished trials\n")
+        raise
     finally:
-        view.close()
+        close()
 
 
 def say(text: str) -> None:

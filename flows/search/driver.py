@@ -95,8 +95,9 @@ def search(
             prune_after=settings.prune_after,
         )
         again = state.begin()
-        if again:
-            say(f"{again} trials of a search that was interrupted are taken up again")
+        if again and state.counted() < settings.trials:
+            trials = "1 trial" if again == 1 else f"{again} trials"
+            say(f"the search was interrupted: {trials} that had begun {'is' if again == 1 else 'are'} taken up again")
         ending = _Ending(settings, goal, budget_hours)
         for row in state.rows():
             ending.note(row.low)

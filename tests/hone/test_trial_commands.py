@@ -13,7 +13,7 @@ from hone import try_ as trying
 from hone.checked_params import CheckedParams
 from hone.repeat import statistics, summary
 from hone.settings import parse
-from hone.trial_view import TrialView
+from hone.trial_view import TrialView, stoppable
 from hone.try_ import slug
 from tasks.errors import UserError
 
@@ -122,3 +122,18 @@ def test_the_view_is_plain_in_pipes_and_knows_the_time_left(
         "  log 3.log",
     ]
     assert trial_view._last_line(tmp_path / "2.log") == "fine-tune: 40 %"
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_who_ends_it_early_hears_how_it_goes_on(
+    ending: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed: list[int] = []
+    with pytest.raises(ending), stoppable(lambda: closed.append(1)):
+        raise ending
+    assert closed and capsys.readouterr().err.startswith("stopped; nothing of it runs on, and the same command")
+    with pytest.raises(UserError), stoppable(lambda: None):
+        raise UserError("no")
+    with stoppable(lambda: closed.append(2)):
+        pass
+    assert closed[-1] == 2 and capsys.readouterr().err == ""
