@@ -104,7 +104,7 @@ class TrialView:
     def _status(self, running: "list[Running]", now: float) -> str:
         of = f" of {self._total}" if self._total is not None else ""
         left = self._left(running, now)
-        clock = f", about {_clock(left)} left" if left is not None else ""
+        clock = f", about {_clock(left)} left" if left else ""  # it takes longer than the others: who knows
         return f"{self._done}{of} done, {len(running)} at work{clock}"
 
     def _left(self, running: "list[Running]", now: float) -> float | None:

@@ -122,6 +122,7 @@ def test_the_view_is_plain_in_pipes_and_knows_the_time_left(
         "  log 3.log",
     ]
     assert trial_view._last_line(tmp_path / "2.log") == "fine-tune: 40 %"
+    assert view._status(at_work, 100.0) == "2 of 3 done, 1 at work"  # longer than the others: nobody knows
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
