@@ -16,17 +16,22 @@ def storage(url: str) -> Iterator[Any]:
     """Optuna's storage at ``url``; an empty one is FILE.
 
     Raises:
-        UserError: not a URL, its driver is not installed, or nothing answers there.
+        UserError: not a URL, a file outside the project, a driver that is not installed, or nothing answers there.
     """
     import optuna
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if not url:
+    given = bool(url)
+    if not given:
         FILE.parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{FILE}"
     base = url.partition(":")[0].partition("+")[0]
     shown = _without_password(url)
+    if given and base == "sqlite" and not _is_within(url):
+        raise UserError(
+            f"params.yaml: sweep.storage: {shown} is a file outside the project; name one within it, or leave it empty"
+        )
     try:
         opened = optuna.storages.get_storage(url)
     except ModuleNotFoundError as error:
@@ -48,6 +53,12 @@ def storage(url: str) -> Iterator[Any]:
         backend.remove_session()
         if hasattr(backend, "engine"):
             backend.engine.dispose()
+
+
+def _is_within(url: str) -> bool:
+    """Whether the file of an SQLite URL lies in the project, which is the current folder."""
+    path = url.partition("://")[2].removeprefix("/").partition("?")[0]
+    return not path.startswith("file:") and Path(path).resolve().is_relative_to(Path.cwd().resolve())
 
 
 def _without_password(url: str) -> str:

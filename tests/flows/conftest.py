@@ -169,7 +169,7 @@ class Prefect:
                     raise
                 time.sleep(0.5)
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
         """What ``condition`` says when it first says something."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -153,6 +153,10 @@ def test_a_living_driver_elsewhere_keeps_its_trials_and_a_dead_one_does_not(lab:
             r"storage: postgresql\+psycopg://me@127.0.0.1:1/x cannot",
         ),
         ("postgresql+none://127.0.0.1/x", "sweep.storage: "),
+        ("sqlite:////tmp/x.sqlite", "sweep.storage: sqlite:////tmp/x.sqlite is a file outside the project; name one"),
+        ("sqlite:///../x.sqlite", "is a file outside the project"),
+        ("sqlite+pysqlite:///../x.sqlite", "is a file outside the project"),
+        ("sqlite:///file:/tmp/x?uri=true", "is a file outside the project"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_named_without_its_password(lab: Any, url: str, message: str) -> None:
