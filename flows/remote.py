@@ -1,7 +1,7 @@
 """Results shared through DVC's remote: brought before a stage would run, pushed whole, checked on the way.
 
-Three gaps of DVC 3.67 are closed here. An upload over SSH that is cut leaves an object that is too short under its
-final name; DVC takes it for whole in both directions, so it is checked when brought and replaced when pushed.
+Three gaps of DVC 3.67 are closed here. An object that is too short under its final name, as a cut copy leaves it that
+goes past DVC, is taken for whole by DVC in both directions, so it is checked when brought and replaced when pushed.
 ``dvc push --run-cache`` sends entries of the run-cache without the metrics that they speak of, nor other runs' files.
 And a cut entry can be valid YAML that lacks outs; its name, the hash of its content, tells.
 """
