@@ -14,7 +14,7 @@ from hone.settings import PARAMS, wording
 from hone.terminal import paint
 from tasks import adapters
 from tasks.errors import UserError
-from tasks.records import read_examples, read_json, read_lines, read_predictions
+from tasks.records import Example, read_examples, read_json, read_lines, read_predictions
 from tasks.yaml_files import read_yaml
 
 Run = tuple[str, str | None]  # text and label
@@ -129,10 +129,15 @@ def _texts(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
                 marked = [*words[:start], f"[{' '.join(words[start:end])}]", *words[end:]]
                 found[_key(own)] = [" ".join(marked)]
         return found
-    show = adapters.find(read_yaml(PARAMS)["task"]).show
+    adapter = adapters.find(read_yaml(PARAMS)["task"])
+
+    def shown(example: Example, target: Any) -> list[Run]:
+        runs = adapter.show(example.inputs, target)
+        return [(text, None) for text, _ in runs] if adapter.wording.written else runs
+
     for example, one in zip(examples, read_predictions(_file("predictions.validation.jsonl")), strict=True):
         for own in wanted.get(example.id, ()):
-            found[_key(own)] = _answers(show(example.inputs, one.gold), show(example.inputs, one.predicted))
+            found[_key(own)] = _answers(shown(example, one.gold), shown(example, one.predicted))
     return found
 
 

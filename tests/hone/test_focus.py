@@ -161,8 +161,8 @@ def test_a_response_that_was_written_stands_beside_the_gold_one(
     assert shown(capsys, kind="nothing written") == (
         "nothing written  v:1\n"
         "  user: where is it\n"
-        "  gold       [The boxes are in Graz. reference]\n"
-        "  predicted  [ reference]\n"
+        "  gold       The boxes are in Graz.\n"
+        "  predicted  \n"
         "  sure 0.50, chrF 0.00\n"
         "1 of 1 mistakes, the surest first\n"
     )
