@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
-    from tasks.adapters import Adapter, Wording
+    from tasks import adapters
     from tasks.params import Params
 
 PARAMS = Path("params.yaml")
@@ -79,7 +79,7 @@ def headline() -> str:
     return str(import_module(f"tasks.scoring.{_adapter(read_yaml(PARAMS)).scorer}").HEADLINE.name)
 
 
-def wording() -> "Wording | None":
+def wording() -> "adapters.Wording | None":
     """How the task of params.yaml is spoken of; None where it names none that there is."""
     from tasks.params_file import tasks_available
     from tasks.yaml_files import read_yaml
@@ -88,7 +88,7 @@ def wording() -> "Wording | None":
     return _adapter(values).wording if values.get("task") in tasks_available() else None
 
 
-def _adapter(values: Mapping[str, Any]) -> "Adapter":
+def _adapter(values: Mapping[str, Any]) -> "adapters.Adapter":
     """That of the task, in the variant that its block chooses where there is one."""
     from tasks import adapters
 

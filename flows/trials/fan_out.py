@@ -59,7 +59,7 @@ def run_trials(
             nor DVC has), an unknown params key, no cluster at ``address``. A failed trial is an outcome, no error.
     """
     engines.check(on, address)
-    if isinstance(trials, Sequence) and (outcomes := _known(trials)) is not None:
+    if isinstance(trials, Sequence) and trials and (outcomes := _known(trials)) is not None:
         for outcome in outcomes:
             if on_outcome is not None:
                 on_outcome(outcome)

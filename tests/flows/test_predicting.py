@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     config = BertConfig(vocab_size=len(names), max_position_embeddings=64, num_labels=3, **sizes)
     BertForTokenClassification(config).save_pretrained(model)
     options = {"context": "none", "format": "auto", "scheme": "auto", "tag_column": -1, "tag_field": "tags"}
-    options |= {"token_column": 0, "token_field": "tokens"}
+    options |= {"spans_field": "auto", "text_field": "text", "token_column": 0, "token_field": "tokens"}
     card = {"classes": ["O", "B-PER", "I-PER"], "features": "last", "head": "linear", "max_length": 48}
     (model / "hone.json").write_text(json.dumps({**card, "options": options, "window_overlap": 8}))
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from tasks.scoring.paired import Comparison
 from tasks.verdict import Judgement
 
 ONE = Comparison(0.5, 0.45, -0.08, -0.02, 0.001, 0.02, 50, 100, (1, 1), "worse")
-JUDGEMENT = Judgement("entity_f1", "documents", ONE, {"PER": ONE}, {}, {"casing: lower case": ONE})
+JUDGEMENT = Judgement("entity_f1", "documents", "sentences", ONE, {"PER": ONE}, {}, {"casing: lower case": ONE})
 OPEN = Gate(minimum=0.0, no_loss=False, types={}, slices={})
 
 
