@@ -95,6 +95,14 @@ def test_what_is_imported_inside_functions_counts(tmp_path: Path, monkeypatch: p
     assert set(importers("tasks/python -m tasks.a", [])) == {"tasks/a.py", "tasks/b.py", "tasks/c.py"}
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_editing_one_adapter_leaves_the_results_of_the_others_fresh(stage: str) -> None:
+    for task in TASKS:
+        files = {dep for dep in code_deps(stage, task) if dep.startswith("tasks/adapters/")}
+        assert files == {"tasks/adapters/__init__.py", f"tasks/adapters/{task}.py"}
+    assert not any(dep.rstrip("/") in ("tasks", "tasks/adapters") for dep in code_deps(stage, TASKS[0]))
+
+
 def test_finetune_depends_on_one_scoring_file_alone() -> None:
     scoring = [dep for dep in code_deps("finetune", TASKS[0]) if "scoring" in dep]
     assert scoring == ["tasks/scoring/__init__.py", "tasks/scoring/selection.py"]
