@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
-from tasks import adapters, compute, onnx_model, params, tags
+from tasks import adapters, compute, onnx_model, params_file, tags
 from tasks.answering import answers
+from tasks.params import Params
 from tasks.predict import RECORDS
 from tasks.records import Example, read_examples
 from tasks.scoring.measures import f1
@@ -43,7 +44,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--texts", type=int, default=0, help="how many; 0 means all")
     given = parser.parse_args()
-    settings = params.load(ROOT / "params.yaml")
+    settings = params_file.load(ROOT / "params.yaml")
     examples = [one for name in ("validation", "test") for one in read_examples(given.prepared / f"{name}.jsonl")]
     examples = examples[: given.texts or None]
     texts = [" ".join(example.inputs["words"]) for example in examples]
@@ -91,7 +92,7 @@ def main() -> int:
     return int(not reached)
 
 
-def engines(model: Path, exported: Path, settings: params.Params) -> dict[str, Side]:
+def engines(model: Path, exported: Path, settings: Params) -> dict[str, Side]:
     """What `hone predict` runs, by its name: torch and each graph that is there."""
     from tasks.predictor import Predictor
 
