@@ -58,8 +58,8 @@ class Clone(Toy):
         return done.stdout
 
     def exchange(self, *arguments: str) -> dict[str, Any]:
-        """What `flows.remote` moved."""
-        done = self.call(sys.executable, "-P", "-m", "flows.remote", *arguments)
+        """What `flows.exchange` moved."""
+        done = self.call(sys.executable, "-P", "-m", "flows.exchange", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         moved: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return moved
