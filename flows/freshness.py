@@ -6,7 +6,6 @@ the time of the last change of the inode, which no program can set.
 """
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.dag import PARAMS, PIPELINE, Stage, stages, value_of, variable_files
+from flows.memo import keep, recall
 from flows.yaml_files import read_yaml
 from tasks.errors import UserError
 
@@ -31,7 +31,7 @@ Snapshot = dict[str, list[int] | None]
 def remembered() -> bool:
     """Whether DVC has found every stage unchanged, and nothing that this rests on has changed since."""
     try:
-        memo = json.loads(MEMO.read_bytes())
+        memo = recall(MEMO)
         return bool(memo["basis"] == _basis() and memo["files"] == snapshot(memo["roots"]))
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -51,10 +51,7 @@ def confirm(ask: Callable[[], bool], *, patient: bool = False) -> bool:
     settled = before is not None and age(before) >= SETTLED
     clean = ask()
     if clean and roots and before and settled and snapshot(roots) == before:
-        MEMO.parent.mkdir(parents=True, exist_ok=True)
-        draft = MEMO.with_name(f"{MEMO.name}.{os.getpid()}")
-        draft.write_text(json.dumps({"basis": _basis(), "roots": roots, "files": before}), encoding="utf-8")
-        draft.replace(MEMO)
+        keep(MEMO, {"basis": _basis(), "roots": roots, "files": before})
     return clean
 
 

@@ -3,10 +3,10 @@ to load than all else takes that answers for a known trial or an unchanged pipel
 """
 
 import hashlib
-import json
-import os
 from pathlib import Path
 from typing import Any
+
+from flows.memo import keep, recall
 
 KEPT = Path(".dvc/tmp/hone/@yaml")  # a file per YAML file; '@' is in no stage's name
 FORM = 1  # of what is kept
@@ -28,7 +28,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     kept = KEPT / f"{str(path).replace('/', '%')}.json"
     mark = hashlib.sha256(content).hexdigest()
     try:
-        found = json.loads(kept.read_bytes())
+        found = recall(kept)
         if found["form"] == FORM and found["of"] == mark:
             return dict(found["values"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -44,10 +44,7 @@ def _keep(kept: Path, mark: str, values: dict[str, Any]) -> None:
     """Keep what JSON gives back as it was: no dates, no keys that are numbers."""
     if not Path(".dvc").is_dir() or not _plain(values):
         return
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    draft = kept.with_name(f"{kept.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"form": FORM, "of": mark, "values": values}), encoding="utf-8")
-    draft.replace(kept)
+    keep(kept, {"form": FORM, "of": mark, "values": values})
 
 
 def _plain(value: Any) -> bool:

@@ -4,13 +4,12 @@ Another text, or other code that checked it, and it is checked again. The file i
 """
 
 import hashlib
-import json
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tasks
+from flows.memo import keep, recall
 
 PARAMS = Path("params.yaml")
 KEPT = Path(".dvc/tmp/hone/@params.json")
@@ -36,7 +35,7 @@ class CheckedParams:
 def kept() -> CheckedParams | None:
     """What was kept of exactly this params.yaml, if the code that checked it is still the same."""
     try:
-        found = json.loads(KEPT.read_bytes())
+        found = recall(KEPT)
         if found["of"] == _mark() and found["code"] == [_stat(path) for path, *_ in found["code"]]:
             return CheckedParams(**found["params"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -61,10 +60,7 @@ def read() -> CheckedParams:
     code = [module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "tasks"]
     facts = {"of": mark, "code": sorted(_stat(path) for path in code if path), "params": asdict(found)}
     if KEPT.parents[2].is_dir() and mark == _mark():
-        KEPT.parent.mkdir(parents=True, exist_ok=True)
-        draft = KEPT.with_name(f"{KEPT.name}.{os.getpid()}")
-        draft.write_text(json.dumps(facts), encoding="utf-8")
-        draft.replace(KEPT)
+        keep(KEPT, facts)
     return found
 
 

@@ -1,11 +1,11 @@
 """What a trial would silently do without: data changed and not added to DVC, deps that Git ignores."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 from flows.freshness import SETTLED, age, snapshot
+from flows.memo import keep, recall
 from flows.trials.git import git
 from tasks.errors import UserError
 
@@ -76,10 +76,7 @@ def refuse_unadded(sources: list[str]) -> None:
             f"'dvc add {name}' takes the change, 'dvc checkout {changed[0]}' undoes it"
         )
     if before and age(before) >= SETTLED and snapshot(roots) == before:
-        MEMO.parent.mkdir(parents=True, exist_ok=True)
-        draft = MEMO.with_name(f"{MEMO.name}.{os.getpid()}")
-        draft.write_text(json.dumps({"roots": roots, "files": before}), encoding="utf-8")
-        draft.replace(MEMO)
+        keep(MEMO, {"roots": roots, "files": before})
 
 
 def _roots(sources: list[str]) -> list[str]:
@@ -89,7 +86,7 @@ def _roots(sources: list[str]) -> list[str]:
 def remembered(sources: list[str]) -> bool:
     """Whether DVC has found this data as it was added, and nothing of it has moved since."""
     try:
-        memo = json.loads(MEMO.read_bytes())
+        memo = recall(MEMO)
         return bool(memo["roots"] == _roots(sources) and memo["files"] == snapshot(memo["roots"]))
     except (OSError, ValueError, KeyError, TypeError):
         return False
