@@ -180,7 +180,7 @@ def summary(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def interval(values: Sequence[float]) -> list[float] | None:
     """Two-sided 95 % interval of the mean by Student's t; None for fewer than two values."""
-    from scipy.stats import t  # type: ignore[import-untyped]
+    from scipy.stats import t
 
     if len(values) < 2:
         return None

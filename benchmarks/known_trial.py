@@ -95,8 +95,8 @@ def profile(folder: Path) -> None:
     here = Path.cwd()
     os.chdir(folder)
     measured = cProfile.Profile()
-    given = [f"finetune.learning_rate={RATES[0]!r}"], None, None, "threads", None, None
-    measured.runcall(try_, "asked", *given)
+    changes = [f"finetune.learning_rate={RATES[0]!r}"]
+    measured.runcall(try_, "asked", changes, None, None, "threads", None, None)
     os.chdir(here)
     pstats.Stats(measured, stream=sys.stdout).sort_stats("cumulative").print_stats(40)
 

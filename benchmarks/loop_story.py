@@ -89,7 +89,7 @@ def fill(page: str, told: dict[str, str]) -> str:
     for name, output in told.items():
         mark = f"<!-- {name} -->"
         text = f"{mark}\n```\n{output.rstrip()}\n```\n<!-- end -->"
-        page = re.sub(re.escape(mark) + r".*?<!-- end -->", lambda _, text=text: text, page, count=1, flags=re.S)
+        page = re.sub(re.escape(mark) + r".*?<!-- end -->", text.replace("\\", r"\\"), page, count=1, flags=re.S)
     return page
 
 

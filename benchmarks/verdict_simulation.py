@@ -74,12 +74,12 @@ def draw(
     """Counts (sentences, 3) of each model of both sides on one new test set."""
     hard = rng.normal(0, 0.8, world.documents)
     gold = rng.poisson(1.5, (world.documents, world.sentences))
-    sides = []
+    sides: list[list[NDArray[np.float64]]] = []
     for side, seeds in enumerate(world.seeds):
         careful = world.habits and side == 1
         base = careful_log_odds() if careful else FINDS
         own = rng.normal(0, 0.5, world.documents)
-        models = []
+        models: list[NDArray[np.float64]] = []
         for _ in range(seeds):
             effect = rng.normal(0, world.seed_spread) + shift * side
             rate = 1 / (1 + np.exp(-(base + effect + hard + own)))[:, None]
@@ -87,7 +87,7 @@ def draw(
             spurious = rng.poisson((CAREFUL if careful else INVENTS) * 1.5, gold.shape)
             models.append(np.stack([right, right + spurious, gold], axis=-1).reshape(-1, 3).astype(np.float64))
         sides.append(models)
-    return sides
+    return sides[0], sides[1]
 
 
 def truth(shift: float, careful: bool = False) -> float:

@@ -77,7 +77,7 @@ def fill(page: str, chapters: list[Chapter]) -> str:
         if mark not in page:
             raise ValueError(f"the page has no {mark}")
         text = f"{mark}\n```\n$ hone diff {START.name} {change.name}\n{chapter.output}\n```\n<!-- end -->"
-        page = re.sub(re.escape(mark) + r".*?<!-- end -->", lambda _, text=text: text, page, count=1, flags=re.S)
+        page = re.sub(re.escape(mark) + r".*?<!-- end -->", text.replace("\\", r"\\"), page, count=1, flags=re.S)
     return page
 
 
