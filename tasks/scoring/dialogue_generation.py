@@ -10,23 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.dialogues import end_of
 from tasks.records import ABOUT, Example, Prediction
-from tasks.scoring import histories, intervals, selection
+from tasks.scoring import histories, intervals
 from tasks.scoring.cases import Case
 from tasks.scoring.distinct import distinct
 from tasks.scoring.figures import bounded, rounded
-from tasks.scoring.measures import Measure
-from tasks.scoring.selection import ORDER, bleu_of, chrf_of
+from tasks.scoring.ngrams import bleu, chrf
 from tasks.scoring.signatures import signatures
 from tasks.scoring.wholes import binned, token_table
 from tasks.scoring.written import by_fault, fault_of, no_confidences, no_confusion, repeats, words
 
 __all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "score", "token_table"]
-
-Floats = NDArray[np.float64]
 
 FAR = 0.15  # chrF of a response below which it counts as far from the gold one
 ROWS = 256  # histories that are compared with all of train at once
@@ -64,25 +60,9 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     }
 
 
-def counts(predictions: Sequence[Prediction]) -> Floats:
-    """What chrF is made of, (n, 3 ORDER); see tasks/scoring/selection.py."""
-    rows = selection.chrf_counts(
-        [one.gold for one in predictions], [one.predicted for one in predictions], lowercase=True
-    )
-    return np.array(rows, np.float64).reshape(-1, 3 * ORDER)
-
-
-def bleu_counts(predictions: Sequence[Prediction]) -> Floats:
-    """What BLEU is made of, (n, 10); see tasks/scoring/selection.py."""
-    rows = selection.bleu_counts(
-        [one.gold for one in predictions], [one.predicted for one in predictions], lowercase=True
-    )
-    return np.array(rows, np.float64).reshape(-1, 10)
-
-
 def nearness(one: Prediction) -> float:
     """chrF of one response."""
-    return float(chrf_of(counts([one])[0]))
+    return HEADLINE.of([one])
 
 
 def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:
@@ -182,7 +162,6 @@ def _copied(history: str, gold: str, text: str) -> str:
     return "all copied" if kept == len(shared) else "some lost" if kept else "all lost"
 
 
-HEADLINE = Measure("chrf", counts, chrf_of)
-BLEU = Measure("bleu", bleu_counts, bleu_of)
+HEADLINE, BLEU = chrf(lowercase=True), bleu(lowercase=True)
 ANALYSIS = replace(by_fault(HEADLINE, fault_of(nearness, FAR), _slices, nearness), facts=_facts)
 confidences, confusion = no_confidences, no_confusion

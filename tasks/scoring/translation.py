@@ -4,22 +4,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tasks.records import Example, Prediction
-from tasks.scoring import intervals, selection
+from tasks.scoring import intervals
 from tasks.scoring.cases import Case
 from tasks.scoring.figures import bounded, rounded
-from tasks.scoring.measures import Measure
-from tasks.scoring.selection import ORDER, bleu_counts, bleu_of, chrf_of
+from tasks.scoring.ngrams import bleu, chrf
 from tasks.scoring.signatures import signatures
 from tasks.scoring.wholes import binned, token_table
 from tasks.scoring.written import by_fault, fault_of, no_confidences, no_confusion, repeats, words
 
 __all__ = ["ANALYSIS", "HEADLINE", "baselines", "confidences", "confusion", "score", "token_table"]
-
-Floats = NDArray[np.float64]
 
 FAR = 0.3  # chrF of a text below which it counts as far from its references
 COPIED = re.compile(r"\w*\d[\w.,:]*\w|\d|\b[A-Z]\w+")  # numbers, and names as far as a capital tells
@@ -50,18 +44,6 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
     }
 
 
-def counts(predictions: Sequence[Prediction]) -> Floats:
-    """What BLEU is made of, (n, 10); see tasks/scoring/selection.py."""
-    rows = bleu_counts([one.gold for one in predictions], [one.predicted for one in predictions])
-    return np.array(rows, np.float64).reshape(-1, 10)
-
-
-def chrf_counts(predictions: Sequence[Prediction]) -> Floats:
-    """What chrF is made of, (n, 3 ORDER); see tasks/scoring/selection.py."""
-    rows = selection.chrf_counts([one.gold for one in predictions], [one.predicted for one in predictions])
-    return np.array(rows, np.float64).reshape(-1, 3 * ORDER)
-
-
 def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:  # noqa: ARG001
     """Every text as its own translation."""
     copies = [Prediction(one.id, one.target, [one.inputs["text"]], [1.0], one.document) for one in examples]
@@ -70,7 +52,7 @@ def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str
 
 def nearness(one: Prediction) -> float:
     """chrF of one text."""
-    return float(chrf_of(chrf_counts([one])[0]))
+    return CHRF.of([one])
 
 
 def _slices(case: Case, example: Example, _facts: None) -> dict[str, str]:
@@ -104,7 +86,6 @@ def _copied(source: str, reference: str, text: str) -> str:
     return "all copied" if kept == len(shared) else "some lost" if kept else "all lost"
 
 
-HEADLINE = Measure("bleu", counts, bleu_of)
-CHRF = Measure("chrf", chrf_counts, chrf_of)
+HEADLINE, CHRF = bleu(lowercase=False), chrf(lowercase=False)
 ANALYSIS = by_fault(HEADLINE, fault_of(nearness, FAR), _slices, nearness)
 confidences, confusion = no_confidences, no_confusion
