@@ -46,6 +46,8 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
     predictor = Predictor(model_folder, adapter, machine, settings.evaluate.batch_size)
     scorer = importlib.import_module(f"tasks.scoring.{adapter.scorer}")
     neighbours = _neighbours(settings, adapter, prepared, machine, predictor.max_length)
+    if predictor.plain and not adapter.wording.written:
+        say(f"plain path of prediction (the fast one does not fit: {predictor.plain})")
     tables = {}
     temperature = 1.0
     for split in ("validation", "test"):
@@ -69,7 +71,7 @@ def evaluate(settings: params.Params, prepared: Path, model_folder: Path, out: P
         scores = {
             **scorer.score(predictions),
             "interval": intervals.describe(predictions, adapter.wording.examples),
-            **calibration.figures(sure, right, temperature),
+            **({} if adapter.wording.written else calibration.figures(sure, right, temperature)),
             **beside(scorer.HEADLINE, predictions, scorer.baselines(train, again) | neighbours(split)),
         }
         records.write_predictions(out / f"predictions.{split}.jsonl", predictions)

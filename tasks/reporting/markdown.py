@@ -70,7 +70,7 @@ def _headline(report: Report) -> list[str]:
     parts.append(
         f"In brackets the {plain(own.how)}. Epoch {report.best.number} of {report.history[-1].number} was the best on "
         f"validation and is scored here."
-        + ("" if report.wording.written else f" Expected calibration error of validation {score(own.ece)}.")
+        + ("" if own.ece is None else f" Expected calibration error of validation {score(own.ece)}.")
         + (
             f" Word by word, with O counted, {score(tokens.accuracy)} of validation are right: that is the token "
             "accuracy, not the entity score."

@@ -177,7 +177,7 @@ def _limits(report: Report) -> str:
         f"Test holds {count(report.scores['test'].sentences, report.wording.example)}: the true figure may lie "
         f"anywhere in {bounds(report.scores['test'].interval)} (95 %), and further away on other texts.",
         "Nothing says how sure it is of a text as a whole; its confidence is that of its sub-words."
-        if report.wording.written
+        if own.ece is None
         else f"Its confidence is off by {score(own.ece)} on average (expected calibration error on validation)"
         + (
             f"; divide the logits by {report.calibration.temperature:.2f} before reading it as a probability."

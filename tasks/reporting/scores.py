@@ -59,7 +59,8 @@ class Scores:
         strict: the headline with its precision and recall; ``interval`` is that of its F1.
         baselines: F1 of predictors that need no training, by name.
         beaten: by how much the model beats the best of them, in words, with the paired interval.
-        ece: expected calibration error of the confidence, between 0 and 1; ``brier`` its Brier score.
+        ece: expected calibration error of the confidence, between 0 and 1; ``brier`` its Brier score. None of
+            texts that are written, of which none is right or wrong.
         how: how the intervals were made, in words.
     """
 
@@ -68,8 +69,8 @@ class Scores:
     variants: tuple[Variant, ...]
     baselines: dict[str, float]
     beaten: str
-    ece: float
-    brier: float
+    ece: float | None
+    brier: float | None
     how: str
     mode: str
     scheme: str
@@ -126,8 +127,8 @@ def read_scores(path: Path, headline: str) -> Scores:
                 if name.startswith("baseline_")
             },
             beaten=beaten(metrics),
-            ece=metrics["ece"],
-            brier=metrics["brier"],
+            ece=metrics.get("ece"),
+            brier=metrics.get("brier"),
             how=metrics["interval"],
             mode=metrics["mode"],
             scheme=metrics["scheme"],

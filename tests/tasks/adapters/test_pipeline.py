@@ -66,6 +66,8 @@ def test_from_raw_files_to_the_report(task: str, bert_folder: Path, tmp_path: Pa
     ending = "_f1" if adapter.headline.endswith("_f1") else ""
     assert f"baseline_{metrics['best_baseline']}{ending}" in metrics
     assert (f"baseline_neighbours{ending}" in metrics) == (adapter.likeness is not None)
+    judged = not adapter.wording.written  # of a text none is right or wrong, so no confidence can be held against it
+    assert ("ece" in metrics) == ("brier" in metrics) == judged
     assert beaten(metrics) in (data / "report" / "report.md").read_text()
     focus = json.loads((data / "focus.json").read_text())
     assert focus["headline"]["value"] == pytest.approx(headline, abs=1e-6)
