@@ -1,5 +1,6 @@
 """What tasks over dialogues share: how turns, responses and services are read, checked and written as one text."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
@@ -59,6 +60,19 @@ def parse(row: Row, options: Options, block: str) -> tuple[list[Turn], Response]
     known = {name: row.fields.get(name) for name in ("service", "act")}
     response = {"text": text, **{name: value if isinstance(value, str) else "" for name, value in known.items()}}
     return [{"role": turn["role"], "text": turn["text"]} for turn in history], response
+
+
+def asked(text: str) -> tuple[list[Turn], dict[str, Any]]:
+    """The turns of a line of JSON with ``history``, none where they are broken, and all fields of the line."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    fields = value if isinstance(value, dict) else {}
+    history = fields.get("history")
+    if not isinstance(history, list) or flaw_of(history):
+        return [], fields
+    return [{"role": turn["role"], "text": turn["text"]} for turn in history], fields
 
 
 def raw_items(row: Row, options: Options) -> int:

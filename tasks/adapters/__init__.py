@@ -110,7 +110,8 @@ class Adapter:
         options: type of the adapter's own block in params.yaml.
         source: ``(file name, options) -> format``: which reader of tasks/sources/ opens a raw file.
         survey: ``(rows, options) -> facts``: what only the whole data can tell, e.g. the tag scheme; JSON-able. Sees
-            every row once, bounded in memory, before any is parsed; never raises on a broken row (parse does).
+            every row once, bounded in memory, before any is parsed; never raises on a broken row (parse does). Left out
+            where each row says all by itself.
         parse: ``(row, options, facts, repairs) -> Example``: raises Defect for a row that cannot be used and counts
             in ``repairs`` what it mended, by kind.
         raw_items: ``(row, options, facts) -> int``: gold items in the raw row, counted on another way than parse, so
@@ -152,7 +153,6 @@ class Adapter:
 
     options: type[Section]
     source: Callable[[str, Any], str]
-    survey: Callable[[Iterable[Row], Any], dict[str, Any]]
     parse: Callable[[Row, Any, dict[str, Any], Counter[str]], Example]
     raw_items: Callable[[Row, Any, dict[str, Any]], int]
     items: Callable[[Any], Counter[str]]
@@ -171,6 +171,7 @@ class Adapter:
     answer: Callable[[str, Example, Prediction], list[dict[str, Any]]]
     show: Callable[[dict[str, Any], Any], list[tuple[str, str | None]]]
     likeness: Callable[[Example], Likeness] | None = None
+    survey: Callable[[Iterable[Row], Any], dict[str, Any]] = lambda _rows, _options: {}
     unlearned: Callable[[Sequence[Example], Sequence[Encoded]], int] = lambda _examples, _windows: 0
     scratch: Callable[[Path, Sequence[Example], Any, int, int], None] | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -1,6 +1,5 @@
 """Dialogue: which of ten responses comes next, chosen by an encoder that reads history and response apart."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,11 +39,6 @@ class Dialogue(Section):
 def source(name: str, options: Dialogue) -> str:
     """The format of a raw file (tasks/dialogues.py)."""
     return dialogues.source(name, options, BLOCK)
-
-
-def survey(_rows: Iterable[Row], _options: Dialogue) -> dict[str, Any]:
-    """Nothing: each row says all by itself."""
-    return {}
 
 
 def parse(row: Row, options: Dialogue, _facts: dict[str, Any], _repairs: Counter[str]) -> Example:
@@ -175,13 +169,9 @@ def read(text: str, name: str) -> Example:
     Raises:
         UserError: it is none.
     """
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    history, candidates = (value.get(key) if isinstance(value, dict) else None for key in ("history", "candidates"))
-    whole = isinstance(history, list) and bool(history) and not dialogues.flaw_of(history)
-    if not whole or not isinstance(candidates, list) or not candidates or not all(map(dialogues.is_text, candidates)):
+    history, fields = dialogues.asked(text)
+    candidates = fields.get("candidates")
+    if not history or not isinstance(candidates, list) or not candidates or not all(map(dialogues.is_text, candidates)):
         raise UserError(
             f"{text[:60]!r}: a response is chosen for a history among candidates; write a line "
             '{"history": [{"role": "user", "text": "..."}], "candidates": ["...", "..."]}'
@@ -218,7 +208,6 @@ def _response(text: str) -> Response:
 adapter = Adapter(
     options=Dialogue,
     source=source,
-    survey=survey,
     parse=parse,
     raw_items=raw_items,
     items=items,

@@ -1,6 +1,5 @@
 """Dialogue by generation: the response to a history, written by an encoder-decoder."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -33,11 +32,6 @@ class DialogueGeneration(Section):
 def source(name: str, options: DialogueGeneration) -> str:
     """The format of a raw file (tasks/dialogues.py)."""
     return dialogues.source(name, options, BLOCK)
-
-
-def survey(_rows: Iterable[Row], _options: DialogueGeneration) -> dict[str, Any]:
-    """Nothing: each row says all by itself."""
-    return {}
 
 
 def parse(row: Row, options: DialogueGeneration, _facts: dict[str, Any], repairs: Counter[str]) -> Example:
@@ -87,18 +81,13 @@ def read(text: str, name: str) -> Example:
     Raises:
         UserError: it is none.
     """
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    history = value.get("history") if isinstance(value, dict) else None
-    if not isinstance(history, list) or not history or dialogues.flaw_of(history):
+    history, _ = dialogues.asked(text)
+    if not history:
         raise UserError(
             f"{text[:60]!r}: a response is written to a history; write a line "
             '{"history": [{"role": "user", "text": "..."}]}'
         )
-    turns = [{"role": turn["role"], "text": turn["text"]} for turn in history]
-    return Example(name, None, {"history": turns, ABOUT: {"service": "", "act": ""}}, [])
+    return Example(name, None, {"history": history, ABOUT: {"service": "", "act": ""}}, [])
 
 
 def show(inputs: dict[str, Any], target: Sequence[str]) -> list[tuple[str, str | None]]:
@@ -114,7 +103,6 @@ def likeness(example: Example) -> Likeness:
 adapter = Adapter(
     options=DialogueGeneration,
     source=source,
-    survey=survey,
     parse=parse,
     raw_items=raw_items,
     items=text_to_text.items,

@@ -46,11 +46,6 @@ def source(name: str, options: ExtractiveQA) -> str:
     return sources.format_of(name, f"{BLOCK}.format", {".json": "squad"})
 
 
-def survey(_rows: Iterable[Row], _options: ExtractiveQA) -> dict[str, Any]:
-    """Nothing: each row says all by itself."""
-    return {}
-
-
 def parse(row: Row, options: ExtractiveQA, _facts: dict[str, Any], repairs: Counter[str]) -> Example:
     """Question, context and the answers that stand in it, each once.
 
@@ -343,7 +338,6 @@ def _defect(row: Row, kind: str, message: str, remedy: str) -> Defect:
 adapter = Adapter(
     options=ExtractiveQA,
     source=source,
-    survey=survey,
     parse=parse,
     raw_items=raw_items,
     items=items,

@@ -46,11 +46,6 @@ def source(name: str, options: RelationExtraction) -> str:
     return sources.format_of(name, f"{BLOCK}.format", {".txt": "semeval"})
 
 
-def survey(_rows: Iterable[Row], _options: RelationExtraction) -> dict[str, Any]:
-    """Nothing: each row says all by itself."""
-    return {}
-
-
 def parse(row: Row, options: RelationExtraction, _facts: dict[str, Any], repairs: Counter[str]) -> Example:
     """Text, the characters of both spans, and the relation.
 
@@ -313,7 +308,6 @@ def _defect(row: Row, options: RelationExtraction, kind: str, message: str, reme
 adapter = Adapter(
     options=RelationExtraction,
     source=source,
-    survey=survey,
     parse=parse,
     raw_items=raw_items,
     items=items,

@@ -1,7 +1,6 @@
 """Summarization: a long text to a short one that says the same, by an encoder-decoder."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -30,11 +29,6 @@ def source(name: str, options: Summarization) -> str:
     if options.format != "auto" and not sources.split_key(name)[1]:
         return options.format
     return sources.format_of(name, f"{BLOCK}.format", {".tsv": "tsv"})
-
-
-def survey(_rows: Iterable[Row], _options: Summarization) -> dict[str, Any]:
-    """Nothing: each row says all by itself."""
-    return {}
 
 
 def parse(row: Row, options: Summarization, _facts: dict[str, Any], repairs: Counter[str]) -> Example:
@@ -76,7 +70,6 @@ MEAN = {
 adapter = Adapter(
     options=Summarization,
     source=source,
-    survey=survey,
     parse=parse,
     raw_items=text_to_text.raw_items,
     items=text_to_text.items,

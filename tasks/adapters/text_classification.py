@@ -40,11 +40,6 @@ def source(name: str, options: TextClassification) -> str:
     return sources.format_of(name, f"{BLOCK}.format", ENDINGS)
 
 
-def survey(_rows: Iterable[Row], _options: TextClassification) -> dict[str, Any]:
-    """Nothing: each row says all by itself."""
-    return {}
-
-
 def parse(row: Row, options: TextClassification, _facts: dict[str, Any], repairs: Counter[str]) -> Example:
     """The text and its label, or its labels in order.
 
@@ -238,7 +233,6 @@ def _defect(row: Row, options: TextClassification, kind: str, message: str, reme
 adapter = Adapter(
     options=TextClassification,
     source=source,
-    survey=survey,
     parse=parse,
     raw_items=raw_items,
     items=items,

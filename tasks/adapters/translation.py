@@ -1,7 +1,6 @@
 """Translation: a text of one language to the same in another, by an encoder-decoder."""
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any, Literal
 
 from tasks import sources, text_to_text
@@ -32,11 +31,6 @@ def source(name: str, options: Translation) -> str:
     return sources.format_of(name, f"{BLOCK}.format", {".tsv": "tsv"})
 
 
-def survey(_rows: Iterable[Row], _options: Translation) -> dict[str, Any]:
-    """Nothing: each row says all by itself."""
-    return {}
-
-
 def parse(row: Row, options: Translation, _facts: dict[str, Any], repairs: Counter[str]) -> Example:
     """The text and its translations.
 
@@ -60,7 +54,6 @@ def raw_items(row: Row, options: Translation, facts: dict[str, Any]) -> int:
 adapter = Adapter(
     options=Translation,
     source=source,
-    survey=survey,
     parse=parse,
     raw_items=raw_items,
     items=text_to_text.items,
