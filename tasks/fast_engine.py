@@ -84,7 +84,7 @@ class FastEngine:
         self._positions = slice(first, first + longest)
         self._heads, self._hidden = config.num_attention_heads, config.hidden_size
         self._epsilon, self._gelu = config.layer_norm_eps, GELU[config.hidden_act]
-        self._layers = [_parts(layer) for layer in base.encoder.layer]
+        self._layers = [layer_parts(layer) for layer in base.encoder.layer]
         self._frozen = frozen_layers
         factors = [rate_factor(depth, len(self._layers), layer_decay) for depth in range(len(self._layers) + 1)]
         self._embedding_factor = factors[0]
@@ -285,7 +285,7 @@ def _dropped(hidden: Tensor, mask: Tensor | None) -> Tensor:
     return hidden if mask is None else hidden * mask
 
 
-def _parts(layer: Any) -> dict[str, list[Tensor]]:
+def layer_parts(layer: Any) -> dict[str, list[Tensor]]:
     """The tensors of a transformers layer under the names of LayerWeights; several are laid above one another."""
     attention, output = layer.attention, layer.output
     projections = [attention.self.query, attention.self.key, attention.self.value]

@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 
 from tasks.compute import Machine
-from tasks.fast_engine import GELU, _parts
+from tasks.fast_engine import GELU, ROWS, layer_parts
 from tasks.fast_engine import unfit as unfit_family
 
-ROWS = 64  # the last layer works on multiples of so many: oneDNN makes and keeps code for each new shape
 MATRICES = ("qkv", "out", "up", "down")
 
 aten = torch.ops.aten
@@ -123,7 +122,7 @@ class FastEncoder:
 
     def _laid_out(self, layer: Any) -> dict[str, Tensor]:
         """Weights of a layer: matrices in the work type, laid out as oneDNN reads them; norms in float32."""
-        wholes = {name: torch.cat([part.detach() for part in parts]) for name, parts in _parts(layer).items()}
+        wholes = {name: torch.cat([part.detach() for part in parts]) for name, parts in layer_parts(layer).items()}
         held = {name: value if "norm" in name else value.to(self._work) for name, value in wholes.items()}
         for name in MATRICES:
             held[name] = torch.ops.mkldnn._reorder_linear_weight(held[name], None)

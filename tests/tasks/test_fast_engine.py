@@ -13,7 +13,7 @@ from tasks.compute import Machine
 from tasks.depths import depths, freeze
 from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
-from tasks.fast_engine import FastEngine, _parts, unfit
+from tasks.fast_engine import FastEngine, layer_parts, unfit
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
 from tasks.objectives import mean_cross_entropy
 from tasks.optimizers import parameter_groups, set_rate
@@ -75,7 +75,7 @@ def test_logits_and_gradients_equal_the_plain_padded_model(name: str, request: p
     names = {id(parameter): key for key, parameter in model.named_parameters()}
     compared = 0
     for number, layer in enumerate(model.base_model.encoder.layer):
-        for part, tensors in _parts(layer).items():
+        for part, tensors in layer_parts(layer).items():
             whole = torch.cat([expected[names[id(tensor)]] for tensor in tensors])
             assert torch.allclose(found[f"{number}.{part}"], whole, atol=1e-5), (number, part)
             compared += 1
