@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -28,12 +29,14 @@ def record(trials: int) -> None:
     from flows.trials.snapshot import identity, take
     from flows.trials.trial import Trial
 
+    versions = {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy", "accelerate")}
+    cost = {"seconds": 60.0, "files": {"finetune": {"versions": versions}}}  # as a trial that ran has it
     snapshot = take()
     inputs = Inputs.of(snapshot)
     metrics = {split: f"data/metrics.{split}.json" for split in ("validation", "test")}
     for number, rate in enumerate(RATES[:trials]):
         trial = Trial(f"known-{number}", {"finetune.learning_rate": rate}, "try", "try", "made up")
-        facts = {"key": inputs.key(trial.overrides), "metrics": metrics, "cost": {"seconds": 60.0}}
+        facts = {"key": inputs.key(trial.overrides), "metrics": metrics, "cost": cost}
         commit = git(
             "commit-tree", snapshot.tree, "-p", snapshot.base, stdin=message(trial, facts),
             also=identity(("story", "story@example.org")),

@@ -1,5 +1,6 @@
 """Versions and data that a result came from, against those here."""
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,5 +52,28 @@ def test_a_trial_tells_by_its_cost_or_by_its_model(done_toy: Any, monkeypatch: p
     monkeypatch.chdir(done_toy.folder)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(done_toy.folder.parent / "site"))
     assert of_trial("HEAD", {"seconds": 1.0}) == {"versions": {"numpy": "1.0"}}
+    commit = done_toy.call("git", "rev-parse", "HEAD").stdout.strip()
+    assert of_trial(commit, {}) == {"versions": {"numpy": "1.0"}}
     (done_toy.folder / ".dvc/cache").rename(done_toy.folder / "elsewhere")
     assert of_trial("HEAD", {}) == {}
+    monkeypatch.setattr("flows.trials.disk.cache_folder", lambda: pytest.fail("DVC was asked again"))
+    assert of_trial(commit, {}) == {"versions": {"numpy": "1.0"}}
+
+
+def test_versions_here_are_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".dvc").mkdir()
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    monkeypatch.syspath_prepend(str(packages))
+    card = {"versions": {"numpy": version("numpy"), "nosuchpackage": "2.0"}}
+    (line,) = differences(card, None)
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.metadata.version", lambda name: pytest.fail(f"{name} was asked for again"))
+        assert differences(card, None) == [line]
+    (packages / "nosuchpackage-2.0.dist-info").mkdir()
+    (packages / "nosuchpackage-2.0.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: nosuchpackage\nVersion: 2.0\n"
+    )
+    os.utime(packages, ns=(1, 1))  # a file system may count too coarsely for two changes
+    assert differences(card, None) == []
