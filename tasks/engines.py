@@ -21,10 +21,7 @@ def choose_engine(
 ) -> tuple[Engine, str]:
     """The engine that trains ``model``, and a few words on which it is and why."""
     options = settings.finetune
-    if head is None:
-        reason: str | None = "it is for encoders"
-    else:
-        reason = unfit(model) if machine.device.type == "cpu" else f"it is for processors, not {machine.device.type}"
+    reason = "it is for encoders" if head is None else unfit(model, machine)
     other = {
         "processes": options.processes > 1 and options.processes,
         "optimizer": options.optimizer != "adamw" and options.optimizer,

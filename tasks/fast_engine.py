@@ -7,7 +7,7 @@ one product. Frozen layers run without gradients and stay out of the vector.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,17 +15,36 @@ from torch import Tensor
 
 from tasks.compute import Machine
 from tasks.depths import rate_factor
+from tasks.fast_attention import Attention, Packed, Padded
 from tasks.fast_layers import Embedding, EncoderLayer, LayerWeights, Masks, Shape
 from tasks.flat import Entry, FlatAdamW
 
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
 GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
+FLASH = (8, 0)  # compute capability from which on torch's FlashAttention runs
+WIDEST = 256  # units of a head in it
 BYTES = 256  # dropout is drawn in 256ths
 ROWS = 64  # the last layer works on multiples of so many: oneDNN makes and keeps code for each new shape
 
 
-def unfit(model: Any) -> str | None:
-    """Why the fast path cannot train this model, or None if it can."""
+def unfit(model: Any, machine: Machine) -> str | None:
+    """Why the fast path cannot train this model on this machine, or None if it can."""
+    if machine.device.type not in ("cpu", "cuda"):
+        return f"it is for processors and NVIDIA cards, not {machine.device.type}"
+    if why := unfit_family(model):
+        return why
+    if machine.device.type == "cuda":
+        if not machine.bf16:
+            return "on a card it computes in bf16 alone"
+        if torch.cuda.get_device_capability(machine.device) < FLASH:
+            return f"{torch.cuda.get_device_name(machine.device)} is too old for FlashAttention"
+        if (units := model.config.hidden_size // model.config.num_attention_heads) % 8 or units > WIDEST:
+            return f"heads of {units} units do not suit FlashAttention"
+    return None
+
+
+def unfit_family(model: Any) -> str | None:
+    """Why the fast path does not know how to compute this model anywhere, or None if it does."""
     config = model.config
     if config.model_type not in FAMILIES:
         return f"it knows {', '.join(FAMILIES)}, not {config.model_type}"
@@ -42,6 +61,9 @@ class FastEngine:
     """An encoder with a head on its way through training.
 
     The model's own modules are only written to by `sync`; between two calls they hold the weights of the last one.
+
+    Attributes:
+        packs: whether `step` wants sentences packed behind one another (tasks/resident.py) instead of padded.
     """
 
     def __init__(
@@ -71,7 +93,9 @@ class FastEngine:
         """
         device = machine.device
         work_type = torch.bfloat16 if machine.bf16 else torch.float32
+        model.to(device)
         self.model, self.head, self.device = model, head, device
+        self.packs = device.type == "cuda"
         self.dropout, self.attention_dropout, self.seed = dropout, attention_dropout, seed
         self.weight_decay = weight_decay
         base = model.base_model
@@ -144,13 +168,16 @@ class FastEngine:
         """One optimizer step over one or several batches; returns the summed loss, shape ().
 
         Args:
-            batches: as tasks.batches.collate makes them.
+            batches: as tasks.batches.collate makes them, packed where ``packs``.
             loss: ``(logits, targets) -> ()``, this batch's share of the step's loss; logits are float32 (n, classes).
             number: of the step, from 0; with the seed it decides all randomness.
             rate: learning rate.
             max_norm: of the gradient.
         """
-        self._generator.manual_seed((self.seed * 1_000_003 + number) % 2**63)
+        randomness = (self.seed * 1_000_003 + number) % 2**63
+        self._generator.manual_seed(randomness)
+        if self.packs and self.attention_dropout:
+            torch.cuda.manual_seed(randomness)
         total = torch.zeros((), device=self.device)
         summed = None
         for batch in batches:
@@ -207,32 +234,43 @@ class FastEngine:
 
     def _forward(self, batch: dict[str, Any]) -> Tensor:
         """Hidden states of the last layer after dropout, of the rows that have a label, shape (n, H), float32."""
-        ids = batch["input_ids"]
-        count, length = ids.shape
-        rows = count * length
-        shape = Shape(count, length, self._heads, self._epsilon, self._gelu)
+        ids, answered = batch["input_ids"], batch["answered"]
+        rows = ids.numel()
+        shape = Shape(self._heads, self._epsilon, self._gelu)
         masks = iter(self._dropout_masks(rows, 2 * len(self._layers) + 2))
-        attention = iter(self._attention_masks(count * self._heads, length))
+        attentions = self._attentions(batch)
+        hidden: Tensor
+        with torch.set_grad_enabled(not self._frozen):
+            hidden = Embedding.apply(  # type: ignore[no-untyped-call]
+                self._anchor,
+                self._compact[ids],
+                batch.get("places"),
+                *self._embedding.values(),
+                self._embedding_gradients,
+                self._epsilon,
+            )
+            hidden = _dropped(hidden, next(masks))
+        last = answered if self.device.type == "cuda" else _filled(answered, rows)
+        for number, (weights, attention) in enumerate(zip(self._weights, attentions, strict=True)):
+            wanted = last if number == len(self._weights) - 1 else None
+            drop = Masks(_of(wanted, next(masks)), _of(wanted, next(masks)))
+            if number == self._frozen > 0:
+                hidden.requires_grad_()  # from here on gradients are wanted
+            with torch.set_grad_enabled(number >= self._frozen):
+                hidden = EncoderLayer.apply(hidden, weights, attention, drop, shape, wanted)  # type: ignore[no-untyped-call]
+        return _dropped(hidden[: len(answered)], _of(answered, next(masks)))
+
+    def _attentions(self, batch: dict[str, Any]) -> Sequence[Attention]:
+        """That of each layer; they differ in what they drop."""
+        if self.packs:
+            return [Packed(batch["bounds"], batch["longest"], self.attention_dropout)] * len(self._layers)
+        count, length = batch["input_ids"].shape
         bias = None
         if batch["padded"]:
             away = (1 - batch["attention_mask"]).to(self._work_type) * torch.finfo(self._work_type).min / 2
             bias = away[:, None, None, :].expand(-1, self._heads, 1, -1).reshape(-1, 1, length)
-        hidden: Tensor
-        with torch.set_grad_enabled(not self._frozen):
-            hidden = Embedding.apply(  # type: ignore[no-untyped-call]
-                self._anchor, self._compact[ids], *self._embedding.values(), self._embedding_gradients, self._epsilon
-            )
-            hidden = _dropped(hidden, next(masks))
-        answered = batch["answered"]
-        last = _filled(answered, rows)
-        for number, weights in enumerate(self._weights):
-            wanted = last if number == len(self._weights) - 1 else None
-            drop = Masks(_of(wanted, next(masks)), _of(wanted, next(masks)), next(attention))
-            if number == self._frozen > 0:
-                hidden.requires_grad_()  # from here on gradients are wanted
-            with torch.set_grad_enabled(number >= self._frozen):
-                hidden = EncoderLayer.apply(hidden, weights, bias, drop, shape, wanted)  # type: ignore[no-untyped-call]
-        return _dropped(hidden[: len(answered)], _of(answered, next(masks)))
+        masks = self._attention_masks(count * self._heads, length)
+        return [Padded(count, length, bias, mask) for mask in masks]
 
     def _dropout_masks(self, rows: int, count: int) -> list[Tensor | None]:
         drawn = self._draw(self.dropout, (count, rows, self._hidden))

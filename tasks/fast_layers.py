@@ -1,16 +1,18 @@
 """The layers of a BERT-like encoder with backward passes of their own: what the fast path computes, and nothing else.
 
-Shapes: B sentences padded to L sub-words each, T = B * L rows, H hidden units, h heads, d = H / h. The residual stream
-and the layer norms are float32, the matrix products are in the work type (bfloat16 or float32), as under autocast.
+Shapes: T rows, one for each sub-word (of B sentences padded to L sub-words each, or packed behind one another), H
+hidden units. The residual stream and the layer norms are float32, the matrix products are in the work type (bfloat16
+or float32), as under autocast.
 Vaswani et al. 2017 with post-layer-norm and GELU, as in BERT (Devlin et al. 2019).
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from tasks.fast_attention import Attention
 
 aten = torch.ops.aten
 
@@ -40,10 +42,8 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a layer must know beside its weights: sentences, sub-words, heads, epsilon of the norms, form of GELU."""
+    """What a layer must know beside its weights: heads, epsilon of the norms, form of GELU."""
 
-    batch: int
-    length: int
     heads: int
     epsilon: float
     gelu: str
@@ -51,11 +51,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Masks:
-    """Scaled dropout masks of one layer in the work type, None for no dropout: (T, H), (T, H), (B * h, L, L)."""
+    """Scaled dropout masks of a layer's two outputs in the work type, (T, H) each; None for no dropout."""
 
     first: Tensor | None
     second: Tensor | None
-    attention: Tensor | None
 
 
 class EncoderLayer(torch.autograd.Function):
@@ -66,31 +65,19 @@ class EncoderLayer(torch.autograd.Function):
         ctx: Any,
         x: Tensor,
         w: LayerWeights,
-        bias: Tensor | None,
+        attention: Attention,
         masks: Masks,
         shape: Shape,
         rows: Tensor | None,
     ) -> Tensor:
-        """``bias``: (B * h, 1, L) in the work type, far below 0 at padding; None where nothing is padded.
-
-        ``rows``: those of the T that are wanted, each once, int64 (n,); None for all. The last layer's are those with
-        a label: nobody reads the others, so they attend and are attended to, but go no further.
+        """``rows``: those of the T that are wanted, each once, int64 (n,); None for all. The last layer's are those
+        with a label: nobody reads the others, so they attend and are attended to, but go no further.
         """
-        b, length, h = shape.batch, shape.length, shape.heads
         hidden = x.shape[1]
-        d = hidden // h
         work = w.qkv.dtype
         xw = x.to(work)
         qkv = aten.linear(xw, w.qkv, w.qkv_bias)
-        q, k, v = qkv.view(b, length, 3, h, d).permute(2, 0, 3, 1, 4).reshape(3, b * h, length, d).unbind(0)
-        scale = 1 / math.sqrt(d)
-        if bias is None:
-            scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
-        else:
-            scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
-        p = torch.softmax(scores, -1, dtype=torch.float32).to(work)
-        kept = p if masks.attention is None else p * masks.attention
-        c = torch.bmm(kept, v).view(b, h, length, d).transpose(1, 2).reshape(b * length, hidden)
+        c, seen = attention.forward(qkv, shape.heads)
         stream = x
         if rows is not None:
             c, stream = c.index_select(0, rows), x.index_select(0, rows)
@@ -107,20 +94,17 @@ class EncoderLayer(torch.autograd.Function):
             z.mul_(masks.second)
         r2 = y + z
         out, mean2, rstd2 = aten.native_layer_norm(r2, [hidden], w.norm2, w.norm2_bias, shape.epsilon)
-        ctx.held = (xw, q, k, v, p, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2)
-        ctx.w, ctx.masks, ctx.shape, ctx.rows = w, masks, shape, rows
+        ctx.held = (xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2)
+        ctx.w, ctx.attention, ctx.masks, ctx.shape, ctx.rows = w, attention, masks, shape, rows
         result: Tensor = out
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        xw, q, k, v, p, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2 = ctx.held
+        xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2 = ctx.held
         w, masks, shape, rows = ctx.w, ctx.masks, ctx.shape, ctx.rows
         ctx.held = None
         g = w.grads
-        b, length, h = shape.batch, shape.length, shape.heads
-        hidden = xw.shape[1]
-        d = hidden // h
         work = w.qkv.dtype
         g_r2 = _norm_backward(gradient, r2, mean2, rstd2, w.norm2, w.norm2_bias, g["norm2"], g["norm2_bias"])
         g_z = g_r2.to(work) if masks.second is None else masks.second * g_r2.to(work)
@@ -132,29 +116,24 @@ class EncoderLayer(torch.autograd.Function):
         g_c = _linear_backward(g_o, c, w.out, g["out"], g["out_bias"])
         if rows is not None:
             g_c = g_c.new_zeros(xw.shape).index_copy_(0, rows, g_c)
-        g_c = g_c.view(b, length, h, d).transpose(1, 2).reshape(b * h, length, d)
-        kept = p if masks.attention is None else p * masks.attention
-        g_v = torch.bmm(kept.transpose(1, 2), g_c)
-        g_p = torch.bmm(g_c, v.transpose(1, 2))
-        if masks.attention is not None:
-            g_p.mul_(masks.attention)
-        g_s = aten._softmax_backward_data(g_p.float(), p.float(), -1, torch.float32)
-        g_s = g_s.mul_(1 / math.sqrt(d)).to(work)
-        g_qkv = torch.stack((torch.bmm(g_s, k), torch.bmm(g_s.transpose(1, 2), q), g_v))
-        g_qkv = g_qkv.view(3, b, h, length, d).permute(1, 3, 0, 2, 4).reshape(b * length, 3 * hidden)
+        g_qkv = ctx.attention.backward(g_c, seen, shape.heads)
         g_x = _linear_backward(g_qkv, xw, w.qkv, g["qkv"], g["qkv_bias"])
         g_x = g_r1 + g_x if rows is None else g_x.float().index_add_(0, rows, g_r1)
         return g_x, None, None, None, None, None
 
 
 class Embedding(torch.autograd.Function):
-    """Sum of word, position and type embeddings, then a layer norm: (B, L) ids to (T, H) float32."""
+    """Sum of word, position and type embeddings, then a layer norm: ids to (T, H) float32.
+
+    The ids are (B, L); those of packed sentences (T,), with the place of each in its sentence as ``places``, (T,).
+    """
 
     @staticmethod
     def forward(
         ctx: Any,
         anchor: Tensor,  # noqa: ARG004
         ids: Tensor,
+        places: Tensor | None,
         words: Tensor,
         positions: Tensor,
         kind: Tensor,
@@ -164,28 +143,32 @@ class Embedding(torch.autograd.Function):
         epsilon: float,
     ) -> Tensor:
         """``anchor`` is any tensor that requires a gradient: without one autograd would not come here."""
-        batch, length = ids.shape
         flat = ids.flatten()
-        total = words[flat].view(batch, length, -1) + (positions[:length] + kind)
-        total = total.flatten(0, 1)
+        if places is None:
+            total = words[flat].view(*ids.shape, -1) + (positions[: ids.shape[1]] + kind)
+            total = total.flatten(0, 1)
+        else:
+            total = words[flat] + positions[places] + kind
         out, mean, rstd = aten.native_layer_norm(total, [total.shape[1]], norm, norm_bias, epsilon)
-        ctx.held = (flat, total, mean, rstd, norm, norm_bias)
-        ctx.grads, ctx.shape = grads, (batch, length)
+        ctx.held = (flat, places, total, mean, rstd, norm, norm_bias)
+        ctx.grads, ctx.shape = grads, ids.shape
         result: Tensor = out
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, ...]:
-        flat, total, mean, rstd, norm, norm_bias = ctx.held
+        flat, places, total, mean, rstd, norm, norm_bias = ctx.held
         ctx.held = None
-        batch, length = ctx.shape
         g = ctx.grads
         g_total = _norm_backward(gradient, total, mean, rstd, norm, norm_bias, g["norm"], g["norm_bias"])
         g["words"].zero_().index_add_(0, flat, g_total)
-        by_position = g_total.view(batch, length, -1).sum(0)
-        g["positions"].zero_()[:length] = by_position
+        if places is None:
+            by_position = g_total.view(*ctx.shape, -1).sum(0)
+            g["positions"].zero_()[: len(by_position)] = by_position
+        else:
+            by_position = g["positions"].zero_().index_add_(0, places, g_total)
         torch.sum(by_position, 0, out=g["kind"])
-        return (None,) * 9
+        return (None,) * 10
 
 
 def _linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor, g_bias: Tensor) -> Tensor:

@@ -57,12 +57,13 @@ class FlatAdamW:
         self.first = torch.zeros(total, device=device)
         self.second = torch.zeros(total, device=device)
         self.steps = torch.zeros((), device=device)
+        self._chunk = CHUNK if device.type == "cpu" else max(total, 1)  # elsewhere each piece costs a start of its own
         self._low = work_type != torch.float32
         self._split = split
         self.work = torch.empty(split, dtype=work_type, device=device) if self._low else self.master[:split]
         self._work_gradient = torch.zeros(split, dtype=work_type, device=device)
         self._plain_gradient = torch.zeros(total - split, device=device)
-        self._scratch = torch.empty(min(CHUNK, split) if self._low else 0, device=device)
+        self._scratch = torch.empty(min(self._chunk, split) if self._low else 0, device=device)
         self._given: Tensor | None = None
         self.views: dict[str, Tensor] = {}
         self.gradients: dict[str, Tensor] = {}
@@ -135,9 +136,9 @@ class FlatAdamW:
         self._given = None
 
     def _parts(self, start: int, end: int) -> Iterator[slice]:
-        """Slices of at most CHUNK numbers, none of which lies on both sides of the split."""
+        """Slices of not too many numbers, none of which lies on both sides of the split."""
         while start < end:
-            stop = min(start + CHUNK, end, self._split if start < self._split else end)
+            stop = min(start + self._chunk, end, self._split if start < self._split else end)
             yield slice(start, stop)
             start = stop
 

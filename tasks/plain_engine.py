@@ -17,6 +17,8 @@ from tasks.optimizers import Name, make_optimizer, parameter_groups, set_rate
 class PlainEngine:
     """An encoder with a head, or an encoder-decoder without one, on its way through training, changed in place."""
 
+    packs = False
+
     def __init__(
         self,
         model: Any,

@@ -57,7 +57,13 @@ class Plan:
 
 
 class Engine(Protocol):
-    """What does the steps: FastEngine or PlainEngine."""
+    """What does the steps: FastEngine or PlainEngine.
+
+    Attributes:
+        packs: whether it wants the sentences of a batch packed instead of padded, on a GPU.
+    """
+
+    packs: bool
 
     def step(
         self,
@@ -166,7 +172,7 @@ def train(
     steps = min(steps, plan.max_steps or steps)
     rate = schedule(plan.schedule, plan.learning_rate, steps, round(plan.warmup_ratio * steps))
     weights = None if plan.class_weights is None else torch.tensor(plan.class_weights, device=machine.device)
-    batch_of = _batches_on(machine, windows, pad_id, objective)
+    batch_of = _batches_on(machine, windows, pad_id, objective, packed=engine.packs)
     at = Position()
     total = torch.zeros((), device=machine.device)  # loss of the epoch so far
     best: dict[str, torch.Tensor] = {}
@@ -203,11 +209,16 @@ def train(
             at.step += 1
             at.labelled += labelled
             at.examples += len(batch)
-            at.tokens += sum(sum(sizes[index]) for index in indexes)
-            at.padded_tokens += sum(
-                len(part) * sum(map(max, zip(*(sizes[index] for index in part), strict=True)))
-                for parts in shares
-                for part in parts
+            tokens = sum(sum(sizes[index]) for index in indexes)
+            at.tokens += tokens
+            at.padded_tokens += (
+                tokens
+                if engine.packs
+                else sum(
+                    len(part) * sum(map(max, zip(*(sizes[index] for index in part), strict=True)))
+                    for parts in shares
+                    for part in parts
+                )
             )
             if on_step is not None:
                 on_step(at.step)
@@ -274,11 +285,11 @@ def _loss(
 
 
 def _batches_on(
-    machine: Machine, windows: Sequence[Encoded], pad_id: int, objective: Objective
+    machine: Machine, windows: Sequence[Encoded], pad_id: int, objective: Objective, *, packed: bool
 ) -> Callable[[list[int]], dict[str, Any]]:
-    """How the windows of some indexes become tensors: from copies that stay on a GPU, where labels are targets."""
-    if machine.device.type == "cuda" and objective.by_labels:
-        return ResidentWindows(windows, pad_id=pad_id, device=machine.device).batch
+    """How the windows of some indexes become tensors: from copies that stay on a GPU where a head reads them."""
+    if machine.device.type == "cuda" and not objective.whole_model:
+        return ResidentWindows(windows, pad_id=pad_id, device=machine.device, objective=objective, packed=packed).batch
     return lambda indexes: collate(
         [windows[index] for index in indexes], pad_id=pad_id, device=machine.device, objective=objective
     )

@@ -1,12 +1,15 @@
 """The fast path computes what the model's own forward, autograd and torch's AdamW compute."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from transformers import AutoModelForTokenClassification, DistilBertConfig
 
+from tasks import fast_attention
 from tasks.adapters import Encoded
 from tasks.batches import collate
 from tasks.compute import Machine
@@ -17,6 +20,7 @@ from tasks.fast_engine import FastEngine, layer_parts, unfit
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
 from tasks.objectives import mean_cross_entropy
 from tasks.optimizers import parameter_groups, set_rate
+from tasks.resident import ResidentWindows
 
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
 BF16 = Machine(torch.device("cpu"), bf16=True, description="cpu, bf16")
@@ -219,12 +223,82 @@ def test_dropout_changes_the_loss_and_so_does_that_of_attention(request: pytest.
 
 def test_other_models_are_refused_with_the_reason(bert_folder: Path) -> None:
     model = load_model(AutoModelForTokenClassification, str(bert_folder), {}, num_labels=3)
-    assert unfit(model) is None
+    assert unfit(model, CPU) is None
+    assert unfit(model, Machine(torch.device("mps"), bf16=False, description="")) == (
+        "it is for processors and NVIDIA cards, not mps"
+    )
+    card = Machine(torch.device("cuda"), bf16=False, description="")
+    assert unfit(model, card) == "on a card it computes in bf16 alone"
     model.config.hidden_act = "relu"
-    assert unfit(model) == "the activation is relu"
+    assert unfit(model, CPU) == "the activation is relu"
     model.config.is_decoder = True
-    assert unfit(model) == "the model is a decoder"
+    assert unfit(model, CPU) == "the model is a decoder"
     distilled = AutoModelForTokenClassification.from_config(
         DistilBertConfig(vocab_size=50, dim=32, hidden_dim=64, n_heads=4, n_layers=1)
     )
-    assert unfit(distilled) == "it knows bert, roberta, xlm-roberta, camembert, not distilbert"
+    assert unfit(distilled, CPU) == "it knows bert, roberta, xlm-roberta, camembert, not distilbert"
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor) -> Tensor:
+    """Context (T, h, d), one sentence after the other: what FlashAttention computes, which needs a card (tests/gpu)."""
+    parts = []
+    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        own = [tensor[start:end].transpose(0, 1) for tensor in (q, k, v)]
+        weights = (own[0] @ own[1].transpose(1, 2) / math.sqrt(q.shape[-1])).softmax(-1)
+        parts.append((weights @ own[2]).transpose(0, 1))
+    return torch.cat(parts)
+
+
+@pytest.fixture
+def plain_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, longest: int, dropout: float) -> tuple[Tensor, ...]:
+        assert (longest, dropout) == (int(bounds.diff().max()), 0.0)
+        return attend(q, k, v, bounds), bounds, bounds, bounds
+
+    def backward(gradient: Tensor, held: Any, bounds: Tensor, longest: int, dropout: float) -> tuple[Tensor, ...]:
+        leaves = [tensor.detach().clone().requires_grad_() for tensor in held[:3]]
+        with torch.enable_grad():
+            return torch.autograd.grad(attend(*leaves, bounds), leaves, gradient)
+
+    monkeypatch.setattr(fast_attention, "flash_forward", forward)
+    monkeypatch.setattr(fast_attention, "flash_backward", backward)
+
+
+@pytest.mark.usefixtures("plain_attention")
+@pytest.mark.parametrize("name", FOLDERS)
+def test_logits_and_gradients_equal_those_of_padded_sentences(name: str, request: pytest.FixtureRequest) -> None:
+    model, windows, pad = setting(name, request)
+    batches = {
+        False: collate(windows, pad_id=pad, device=CPU.device),
+        True: ResidentWindows(windows, pad_id=pad, device=CPU.device, packed=True).batch(range(len(windows))),
+    }
+    assert batches[True]["input_ids"].ndim == 1
+    logits, gradients = {}, {}
+    for packs, batch in batches.items():
+        engine = engine_of(model, windows, pad)
+        engine.packs = packs
+        logits[packs] = engine.head(engine._forward(batch))
+        model.classifier.zero_grad(set_to_none=False)
+        mean_cross_entropy(logits[packs], batch["targets"], len(logits[packs])).backward()
+        gradients[packs] = engine.flat.collect()
+    torch.testing.assert_close(logits[True], logits[False], atol=1e-5, rtol=0)
+    torch.testing.assert_close(gradients[True], gradients[False], atol=1e-5, rtol=0)
+    assert gradients[True].abs().max() > 1e-3
+
+
+@pytest.mark.usefixtures("plain_attention")
+def test_steps_equal_those_of_padded_sentences(request: pytest.FixtureRequest) -> None:
+    masters = {}
+    for packs in (False, True):
+        model, windows, pad = setting("bert_folder", request)
+        engine = engine_of(model, windows, pad, weight_decay=0.1)
+        engine.packs = packs
+        resident = ResidentWindows(windows, pad_id=pad, device=CPU.device, packed=packs)
+        for number in range(3):
+            batches = [resident.batch([0, 2]), resident.batch([1, 3])]
+            engine.step(
+                batches, lambda outputs, targets: mean_cross_entropy(outputs, targets, 16),
+                number=number, rate=1e-3, max_norm=1.0,
+            )  # fmt: skip
+        masters[packs] = engine.flat.master.clone()
+    torch.testing.assert_close(masters[True], masters[False], atol=1e-5, rtol=0)

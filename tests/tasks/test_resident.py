@@ -12,7 +12,7 @@ from tasks.adapters.token_classification import model as token_classifier
 from tasks.batches import collate
 from tasks.compute import Machine
 from tasks.encoding import IGNORED
-from tasks.objectives import CLASSES
+from tasks.objectives import CLASSES, PAIRS, RANKING, RANKING_FIRST, SEQUENCES, SPANS, Objective, label_sets
 from tasks.resident import ResidentWindows
 
 CPU = torch.device("cpu")
@@ -45,6 +45,47 @@ def test_a_batch_is_what_collate_makes(seed: int) -> None:
             assert own[name] == value, name
 
 
+def paired(count: int) -> list[Encoded]:
+    """Windows with two parts, the first of which has a label in four of five."""
+    made = []
+    for number, window in enumerate(windows(count)):
+        labels = [IGNORED] * (len(window.labels) + 2)
+        first, second = number % 2, len(labels) - 1
+        labels[first] = number % 3 if number % 5 else IGNORED
+        made.append(Encoded(number, [*window.input_ids, 6, 7], labels, [(first, 0), (second, 1)]))
+    return made
+
+
+@pytest.mark.parametrize("objective", [CLASSES, PAIRS, label_sets(2), SPANS, RANKING, RANKING_FIRST])
+def test_a_batch_holds_what_each_objective_reads(objective: Objective) -> None:
+    corpus = paired(30) if objective is PAIRS else windows(30)
+    resident = ResidentWindows(corpus, pad_id=1, device=CPU, objective=objective)
+    for indexes in ([4, 0, 17], [9], list(range(30))):
+        own = resident.batch(indexes)
+        expected = collate([corpus[index] for index in indexes], pad_id=1, device=CPU, objective=objective)
+        assert own["answered"].tolist() == expected["answered"].tolist()
+        assert own["targets"].dtype == expected["targets"].dtype
+        assert own["targets"].tolist() == expected["targets"].tolist()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_packed_batch_is_the_padded_one_without_padding(seed: int) -> None:
+    corpus = windows(30)
+    indexes = random.Random(seed).sample(range(30), k=1 + seed)
+    padded = ResidentWindows(corpus, pad_id=1, device=CPU).batch(indexes)
+    packed = ResidentWindows(corpus, pad_id=1, device=CPU, packed=True).batch(indexes)
+    real = padded["attention_mask"].flatten().bool()
+    number = real.cumsum(0) - 1
+    sizes = [len(corpus[index].input_ids) for index in indexes]
+    assert packed["input_ids"].tolist() == padded["input_ids"].flatten()[real].tolist()
+    assert packed["places"].tolist() == [place for size in sizes for place in range(size)]
+    assert packed["answered"].tolist() == number[padded["answered"]].tolist()
+    assert packed["targets"].tolist() == padded["targets"].tolist()
+    assert packed["bounds"].dtype == torch.int32
+    assert packed["bounds"].diff().tolist() == sizes
+    assert (packed["longest"], packed["padded"], packed["lengths"]) == (max(sizes), False, padded["lengths"])
+
+
 def test_a_batch_without_labels() -> None:
     corpus = [Encoded(0, [7, 8], [IGNORED, IGNORED], [])]
     found = ResidentWindows(corpus, pad_id=0, device=CPU).batch([0])
@@ -62,6 +103,7 @@ def test_no_operation_of_a_batch_asks_the_device_for_a_size() -> None:
 
     with Watch():
         resident.batch([3, 1, 12])
+        ResidentWindows(windows(30), pad_id=1, device=CPU, packed=True).batch([3, 1, 12])
     assert asked
     assert not [name for name in asked if "nonzero" in name or "_local_scalar_dense" in name or "item" in name]
 
@@ -77,9 +119,12 @@ def test_only_a_gpu_keeps_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(training, "ResidentWindows", Kept)
     machine = Machine(CPU, bf16=False, description="cpu")
-    training._batches_on(machine, windows(3), 0, CLASSES)([0, 2])
+    training._batches_on(machine, windows(3), 0, CLASSES, packed=False)([0, 2])
     assert made == []
-    training._batches_on(replace(machine, device=torch.device("cuda")), windows(3), 0, CLASSES)
+    card = replace(machine, device=torch.device("cuda"))
+    training._batches_on(card, windows(3), 0, SEQUENCES, packed=False)
+    assert made == []  # their labels are sequences of their own
+    training._batches_on(card, windows(3), 0, CLASSES, packed=True)
     assert made == ["cuda"]
 
 

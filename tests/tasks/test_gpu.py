@@ -1,0 +1,185 @@
+"""The fast path on an NVIDIA card: right, repeatable, and without a wait of the host inside a step."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForTokenClassification
+
+from tasks import params_file, training
+from tasks.adapters import Encoded
+from tasks.batches import collate
+from tasks.compute import Machine, set_up
+from tasks.dropout import set_dropout
+from tasks.encoding import IGNORED, encode_words
+from tasks.engines import choose_engine
+from tasks.fast_engine import FastEngine
+from tasks.models import load_model, load_tokenizer
+from tasks.objectives import CLASSES, mean_cross_entropy
+from tasks.params import Params
+from tasks.plain_engine import PlainEngine
+from tasks.resident import ResidentWindows
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA card here")
+NAMES = ["Angela Merkel visited Toyota in Nagoya", "the harbourmaster of Graz", "Graz", "Kestrel Freight moves boxes"]
+
+
+def settings(**changes: Any) -> Params:
+    values = params_file.load(ROOT / "params.yaml").model_dump()
+    values["finetune"] |= {"epochs": 3, "learning_rate": 1e-3} | changes
+    return Params.model_validate(values)
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    yield set_up(settings().compute, 1)
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def corpus(bert_folder: Path) -> list[Encoded]:
+    """160 windows of 3 to 30 sub-words."""
+    tokenizer = load_tokenizer(str(bert_folder), {})
+    sentences = [(NAMES[number % 4] + " " + NAMES[number % 3]).split()[: 1 + number % 11] for number in range(160)]
+    labels = [[len(word) % 3 for word in words] for words in sentences]
+    return encode_words(sentences, labels, tokenizer, max_length=48, overlap=4)
+
+
+def model_of(folder: Path) -> Any:
+    torch.manual_seed(0)
+    return load_model(AutoModelForTokenClassification, str(folder), {}, num_labels=3, attn_implementation="eager")
+
+
+def engine_of(folder: Path, corpus: list[Encoded], machine: Machine, **changes: Any) -> FastEngine:
+    model = model_of(folder)
+    used = {0}.union(*(window.input_ids for window in corpus))
+    options = {"weight_decay": 0.01, "dropout": 0.1, "attention_dropout": 0.0, "seed": 1} | changes
+    return FastEngine(model, model.classifier, used, 48, machine=machine, **options)
+
+
+def steps(engine: FastEngine, corpus: list[Encoded], numbers: range) -> list[torch.Tensor]:
+    resident = ResidentWindows(corpus, pad_id=0, device=engine.device, packed=True)
+    return [
+        engine.step(
+            [resident.batch(range(number * 16, number * 16 + 16))],
+            lambda outputs, targets: mean_cross_entropy(outputs, targets, 50),
+            number=number,
+            rate=1e-3,
+            max_norm=1.0,
+        )
+        for number in numbers
+    ]
+
+
+def test_logits_and_gradients_are_those_of_the_plain_padded_model_in_float32(
+    bert_folder: Path, corpus: list[Encoded], machine: Machine
+) -> None:
+    model = model_of(bert_folder)
+    set_dropout(model.config, model, 0.0, 0.0)
+    padded = collate(corpus[:32], pad_id=0, device=torch.device("cpu"))
+    logits = model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits
+    expected = logits.flatten(0, 1)[padded["answered"]]
+    mean_cross_entropy(expected, padded["targets"], 50).backward()
+    engine = engine_of(bert_folder, corpus, machine, dropout=0.0)
+    batch = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True).batch(range(32))
+    found = engine.head(engine._forward(batch))
+    engine.head.zero_grad(set_to_none=False)
+    mean_cross_entropy(found.float(), batch["targets"], 50).backward()
+    assert relative(found, expected) < 0.02  # bfloat16 has 8 bits
+    for number, layer in enumerate(model.base_model.encoder.layer):
+        gradient = engine.flat.gradients[f"{number}.down"]
+        assert relative(gradient, layer.output.dense.weight.grad) < 0.03
+        query = engine.flat.gradients[f"{number}.qkv"].chunk(3)
+        for part, own in zip(query, ("query", "key", "value"), strict=True):
+            assert relative(part, getattr(layer.attention.self, own).weight.grad) < 0.06, own
+    words = engine.flat.gradients["words"]
+    assert relative(words, model.base_model.embeddings.word_embeddings.weight.grad[engine._rows.cpu()]) < 0.03
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Norm of the difference over that of what is expected."""
+    difference = found.detach().double().cpu() - expected.detach().double()
+    return float(difference.norm() / expected.detach().double().norm())
+
+
+@pytest.mark.parametrize("attention_dropout", [0.0, 0.2])
+def test_the_same_steps_give_the_same_bits_from_a_state_too(
+    attention_dropout: float, bert_folder: Path, corpus: list[Encoded], machine: Machine
+) -> None:
+    first = engine_of(bert_folder, corpus, machine, attention_dropout=attention_dropout)
+    losses = steps(first, corpus, range(4))
+    state = {name: value.cpu().clone() for name, value in first.state().items()}
+    losses += steps(first, corpus, range(4, 8))
+    again = engine_of(bert_folder, corpus, machine, attention_dropout=attention_dropout)
+    again.load(state)
+    torch.manual_seed(77)
+    repeated = steps(again, corpus, range(4, 8))
+    assert torch.equal(torch.stack(losses[4:]), torch.stack(repeated))
+    assert torch.equal(first.flat.master, again.flat.master)
+    assert torch.stack(losses).isfinite().all()
+
+
+def test_attention_dropout_changes_the_loss(bert_folder: Path, corpus: list[Encoded], machine: Machine) -> None:
+    losses = {}
+    for share in (0.0, 0.3):
+        engine = engine_of(bert_folder, corpus, machine, dropout=0.0, attention_dropout=share)
+        losses[share] = steps(engine, corpus, range(1))[0].item()
+    assert losses[0.0] != losses[0.3]
+
+
+def test_nothing_waits_for_the_card_inside_a_step(bert_folder: Path, corpus: list[Encoded], machine: Machine) -> None:
+    engine = engine_of(bert_folder, corpus, machine)
+    resident = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True)
+    steps(engine, corpus, range(2))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for number in range(2, 6):
+            engine.step(
+                [resident.batch(range(16)), resident.batch(range(16, 40))],
+                lambda outputs, targets: mean_cross_entropy(outputs, targets, 50),
+                number=number,
+                rate=1e-3,
+                max_norm=1.0,
+            )
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_the_card_takes_the_fast_path_in_bf16_alone(bert_folder: Path, corpus: list[Encoded], machine: Machine) -> None:
+    assert machine.bf16
+    model = model_of(bert_folder)
+    engine, path = choose_engine(model, model.classifier, corpus, 0, machine, settings())
+    assert (type(engine), path) == (FastEngine, "fast path")
+    single = Machine(machine.device, bf16=False, description="")
+    engine, path = choose_engine(model, model.classifier, corpus, 0, single, settings())
+    assert isinstance(engine, PlainEngine)
+    assert "on a card it computes in bf16 alone" in path
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_the_loop_learns_on_the_card(
+    optimizer: str, bert_folder: Path, corpus: list[Encoded], machine: Machine
+) -> None:
+    model = model_of(bert_folder)
+    options = settings(optimizer=optimizer, learning_rate=1e-3 if optimizer == "adamw" else 0.1)
+    engine, _ = choose_engine(model, model.classifier, corpus, 0, machine, options)
+    assert engine.packs == (optimizer == "adamw")
+    found = training.train(
+        engine,
+        corpus,
+        lambda _: (0.0, 0.0),
+        training.Plan(4, 16, 0, options.finetune.learning_rate, "linear", 0.1, 1.0, 0, 0.0, 0, 0.0, None),
+        store=None,
+        pad_id=0,
+        machine=machine,
+        seed=1,
+        objective=CLASSES,
+    )
+    losses = [line.train_loss for line in found.history]
+    assert losses[-1] < 0.8 * losses[0]
+    assert found.tokens == sum(len(window.input_ids) for window in corpus) * 4
+    assert (found.padded_tokens == found.tokens) == engine.packs
+    assert any(label != IGNORED for window in corpus for label in window.labels)
