@@ -8,6 +8,7 @@ one product. Frozen layers run without gradients and stay out of the vector.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,16 +16,15 @@ from torch import Tensor
 
 from tasks.compute import Machine
 from tasks.depths import rate_factor
-from tasks.fast_attention import Attention, Packed, Padded
-from tasks.fast_layers import Embedding, EncoderLayer, LayerWeights, Masks, Shape
+from tasks.fast_attention import Attention, Padded
+from tasks.fast_graphs import PackedPasses
+from tasks.fast_layers import GELU, ROWS, EmbeddingWeights, LayerWeights, Shape, layer_parts, unfit_family
+from tasks.fast_passes import Passes, Through
 from tasks.flat import Entry, FlatAdamW
 
-FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
-GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 FLASH = (8, 0)  # compute capability from which on torch's FlashAttention runs
 WIDEST = 256  # units of a head in it
 BYTES = 256  # dropout is drawn in 256ths
-ROWS = 64  # the last layer works on multiples of so many: oneDNN makes and keeps code for each new shape
 
 
 def unfit(model: Any, machine: Machine) -> str | None:
@@ -40,20 +40,6 @@ def unfit(model: Any, machine: Machine) -> str | None:
             return f"{torch.cuda.get_device_name(machine.device)} is too old for FlashAttention"
         if (units := model.config.hidden_size // model.config.num_attention_heads) % 8 or units > WIDEST:
             return f"heads of {units} units do not suit FlashAttention"
-    return None
-
-
-def unfit_family(model: Any) -> str | None:
-    """Why the fast path does not know how to compute this model anywhere, or None if it does."""
-    config = model.config
-    if config.model_type not in FAMILIES:
-        return f"it knows {', '.join(FAMILIES)}, not {config.model_type}"
-    if getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
-        return "the model is a decoder"
-    if getattr(config, "position_embedding_type", "absolute") != "absolute":
-        return f"positions are {config.position_embedding_type}"
-    if config.hidden_act not in GELU:
-        return f"the activation is {config.hidden_act}"
     return None
 
 
@@ -107,14 +93,13 @@ class FastEngine:
         first = config.pad_token_id + 1 if config.model_type != "bert" else 0
         self._positions = slice(first, first + longest)
         self._heads, self._hidden = config.num_attention_heads, config.hidden_size
-        self._epsilon, self._gelu = config.layer_norm_eps, GELU[config.hidden_act]
         self._layers = [layer_parts(layer) for layer in base.encoder.layer]
         self._frozen = frozen_layers
         factors = [rate_factor(depth, len(self._layers), layer_decay) for depth in range(len(self._layers) + 1)]
         self._embedding_factor = factors[0]
         self._kept_share = 1.0  # what weight decay has left of the embedding rows that are not trained
         self._untrained = [
-            (weight, weight.detach().clone())
+            (weight, weight.detach().cpu().clone())
             for weight in (
                 table.word_embeddings.weight,
                 table.position_embeddings.weight,
@@ -143,14 +128,22 @@ class FastEngine:
             self._head_names.append(name)
             entries.append(Entry(f"head.{name}", parameter, parameter.ndim > 1, 1.0, False))
         self.flat = FlatAdamW(entries, work_type, weight_decay=weight_decay, device=device)
-        self._weights = [self._layer_weights(number, work_type) for number in range(len(self._layers))]
+        gradients = {}
         if not frozen_layers:
+            gradients = {name: self.flat.gradients[name] for name in embedding}
             embedding = {name: self.flat.views[name] for name in embedding}
-        self._embedding = embedding
-        self._embedding_gradients = {} if frozen_layers else {name: self.flat.gradients[name] for name in embedding}
+        self._passes = Passes(
+            EmbeddingWeights(**embedding, grads=gradients),
+            [self._layer_weights(number, work_type) for number in range(len(self._layers))],
+            Shape(self._heads, config.layer_norm_eps, GELU[config.hidden_act]),
+            frozen_layers,
+        )
         self._anchor = torch.zeros((), device=device, requires_grad=True)
         self._generator = torch.Generator(device=device)
         self._work_type = work_type
+        self._packed = PackedPasses(
+            self._passes, self._compact, self._dropout_masks, self._generator, attention_dropout
+        )
         for name, parameter in head.named_parameters():  # the head trains in place
             parameter.data = self.flat.views[f"head.{name}"]
             parameter.grad = self.flat.gradients[f"head.{name}"]
@@ -168,7 +161,7 @@ class FastEngine:
         """One optimizer step over one or several batches; returns the summed loss, shape ().
 
         Args:
-            batches: as tasks.batches.collate makes them, packed where ``packs``.
+            batches: as tasks.batches.collate makes them, or where ``packs`` as tasks.resident does.
             loss: ``(logits, targets) -> ()``, this batch's share of the step's loss; logits are float32 (n, classes).
             number: of the step, from 0; with the seed it decides all randomness.
             rate: learning rate.
@@ -183,7 +176,8 @@ class FastEngine:
         for batch in batches:
             for name in self._head_names:
                 self.flat.gradients[f"head.{name}"].zero_()
-            value = loss(self.head(self._forward(batch)).float(), batch["targets"])
+            hidden, targets = self._forward(batch)
+            value = loss(self.head(hidden).float(), targets)
             value.backward()
             total += value.detach()
             if len(batches) > 1:
@@ -200,7 +194,7 @@ class FastEngine:
         table = self.model.base_model.embeddings
         with torch.no_grad():
             for weight, start in self._untrained:  # from the first values, so that no rounding adds up
-                torch.mul(start, self._kept_share, out=weight.detach())
+                weight.copy_(start * self._kept_share)
             if not self._frozen:
                 table.word_embeddings.weight[self._rows] = masters["words"]
                 table.position_embeddings.weight[self._positions] = masters["positions"]
@@ -232,53 +226,35 @@ class FastEngine:
         self.flat.load(state)
         self._kept_share = state["kept_share"].item()
 
-    def _forward(self, batch: dict[str, Any]) -> Tensor:
-        """Hidden states of the last layer after dropout, of the rows that have a label, shape (n, H), float32."""
+    def _forward(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Hidden states of the last layer after dropout, of the rows that the head reads, (n, H), and its targets."""
+        if self.packs:
+            hidden, targets, backward = self._packed(batch["packed"])
+            return Through.apply(self._anchor, hidden, backward), targets  # type: ignore[no-untyped-call]
         ids, answered = batch["input_ids"], batch["answered"]
         rows = ids.numel()
-        shape = Shape(self._heads, self._epsilon, self._gelu)
-        masks = iter(self._dropout_masks(rows, 2 * len(self._layers) + 2))
-        attentions = self._attentions(batch)
-        hidden: Tensor
-        with torch.set_grad_enabled(not self._frozen):
-            hidden = Embedding.apply(  # type: ignore[no-untyped-call]
-                self._anchor,
-                self._compact[ids],
-                batch.get("places"),
-                *self._embedding.values(),
-                self._embedding_gradients,
-                self._epsilon,
+        with torch.no_grad():
+            masks = self._dropout_masks((rows, self._hidden))
+            hidden, tape = self._passes.forward(
+                self._compact[ids], None, self._attentions(batch), masks, _filled(answered, rows)
             )
-            hidden = _dropped(hidden, next(masks))
-        last = answered if self.device.type == "cuda" else _filled(answered, rows)
-        for number, (weights, attention) in enumerate(zip(self._weights, attentions, strict=True)):
-            wanted = last if number == len(self._weights) - 1 else None
-            drop = Masks(_of(wanted, next(masks)), _of(wanted, next(masks)))
-            if number == self._frozen > 0:
-                hidden.requires_grad_()  # from here on gradients are wanted
-            with torch.set_grad_enabled(number >= self._frozen):
-                hidden = EncoderLayer.apply(hidden, weights, attention, drop, shape, wanted)  # type: ignore[no-untyped-call]
-        return _dropped(hidden[: len(answered)], _of(answered, next(masks)))
+        hidden = Through.apply(self._anchor, hidden, partial(self._passes.backward, tape=tape))  # type: ignore[no-untyped-call]
+        return hidden[: len(answered)], batch["targets"]
 
     def _attentions(self, batch: dict[str, Any]) -> Sequence[Attention]:
         """That of each layer; they differ in what they drop."""
-        if self.packs:
-            return [Packed(batch["bounds"], batch["longest"], self.attention_dropout)] * len(self._layers)
         count, length = batch["input_ids"].shape
         bias = None
         if batch["padded"]:
             away = (1 - batch["attention_mask"]).to(self._work_type) * torch.finfo(self._work_type).min / 2
             bias = away[:, None, None, :].expand(-1, self._heads, 1, -1).reshape(-1, 1, length)
-        masks = self._attention_masks(count * self._heads, length)
+        drawn = self._draw(self.attention_dropout, (len(self._layers), count * self._heads, length, length))
+        masks = [None] * len(self._layers) if drawn is None else drawn.unbind(0)
         return [Padded(count, length, bias, mask) for mask in masks]
 
-    def _dropout_masks(self, rows: int, count: int) -> list[Tensor | None]:
-        drawn = self._draw(self.dropout, (count, rows, self._hidden))
-        return [None] * count if drawn is None else list(drawn.unbind(0))
-
-    def _attention_masks(self, rows: int, length: int) -> list[Tensor | None]:
-        drawn = self._draw(self.attention_dropout, (len(self._layers), rows, length, length))
-        return [None] * len(self._layers) if drawn is None else list(drawn.unbind(0))
+    def _dropout_masks(self, shape: tuple[int, ...]) -> list[Tensor | None]:
+        drawn = self._draw(self.dropout, (self._passes.masks, *shape))
+        return [None] * self._passes.masks if drawn is None else list(drawn.unbind(0))
 
     def _draw(self, share: float, shape: tuple[int, ...]) -> Tensor | None:
         """Zeros with probability ``share``, rounded to 256ths, and the inverse of what is kept elsewhere."""
@@ -312,32 +288,3 @@ def _filled(answered: Tensor, rows: int) -> Tensor:
     free = torch.ones(rows, dtype=torch.bool, device=answered.device)
     free[answered] = False
     return torch.cat([answered, free.nonzero().flatten()[: wanted - len(answered)]])
-
-
-def _of(rows: Tensor | None, mask: Tensor | None) -> Tensor | None:
-    """As much of a dropout mask as these rows need."""
-    return mask if rows is None or mask is None else mask[: len(rows)]
-
-
-def _dropped(hidden: Tensor, mask: Tensor | None) -> Tensor:
-    return hidden if mask is None else hidden * mask
-
-
-def layer_parts(layer: Any) -> dict[str, list[Tensor]]:
-    """The tensors of a transformers layer under the names of LayerWeights; several are laid above one another."""
-    attention, output = layer.attention, layer.output
-    projections = [attention.self.query, attention.self.key, attention.self.value]
-    return {
-        "qkv": [linear.weight for linear in projections],
-        "qkv_bias": [linear.bias for linear in projections],
-        "out": [attention.output.dense.weight],
-        "out_bias": [attention.output.dense.bias],
-        "norm1": [attention.output.LayerNorm.weight],
-        "norm1_bias": [attention.output.LayerNorm.bias],
-        "up": [layer.intermediate.dense.weight],
-        "up_bias": [layer.intermediate.dense.bias],
-        "down": [output.dense.weight],
-        "down_bias": [output.dense.bias],
-        "norm2": [output.LayerNorm.weight],
-        "norm2_bias": [output.LayerNorm.bias],
-    }

@@ -16,6 +16,10 @@ from tasks.fast_attention import Attention
 
 aten = torch.ops.aten
 
+FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
+GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
+ROWS = 64  # the last layer works on multiples of so many: oneDNN makes and keeps code for each new shape
+
 
 @dataclass(frozen=True)
 class LayerWeights:
@@ -57,118 +61,151 @@ class Masks:
     second: Tensor | None
 
 
-class EncoderLayer(torch.autograd.Function):
-    """One layer: (T, H) float32 to (T, H) float32, or to (n, H) where only n rows are wanted."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        w: LayerWeights,
-        attention: Attention,
-        masks: Masks,
-        shape: Shape,
-        rows: Tensor | None,
-    ) -> Tensor:
-        """``rows``: those of the T that are wanted, each once, int64 (n,); None for all. The last layer's are those
-        with a label: nobody reads the others, so they attend and are attended to, but go no further.
-        """
-        hidden = x.shape[1]
-        work = w.qkv.dtype
-        xw = x.to(work)
-        qkv = aten.linear(xw, w.qkv, w.qkv_bias)
-        c, seen = attention.forward(qkv, shape.heads)
-        stream = x
-        if rows is not None:
-            c, stream = c.index_select(0, rows), x.index_select(0, rows)
-        o = aten.linear(c, w.out, w.out_bias)
-        if masks.first is not None:
-            o.mul_(masks.first)
-        r1 = stream + o
-        y, mean1, rstd1 = aten.native_layer_norm(r1, [hidden], w.norm1, w.norm1_bias, shape.epsilon)
-        yw = y.to(work)
-        u = aten.linear(yw, w.up, w.up_bias)
-        a = aten.gelu(u, approximate=shape.gelu)
-        z = aten.linear(a, w.down, w.down_bias)
-        if masks.second is not None:
-            z.mul_(masks.second)
-        r2 = y + z
-        out, mean2, rstd2 = aten.native_layer_norm(r2, [hidden], w.norm2, w.norm2_bias, shape.epsilon)
-        ctx.held = (xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2)
-        ctx.w, ctx.attention, ctx.masks, ctx.shape, ctx.rows = w, attention, masks, shape, rows
-        result: Tensor = out
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2 = ctx.held
-        w, masks, shape, rows = ctx.w, ctx.masks, ctx.shape, ctx.rows
-        ctx.held = None
-        g = w.grads
-        work = w.qkv.dtype
-        g_r2 = _norm_backward(gradient, r2, mean2, rstd2, w.norm2, w.norm2_bias, g["norm2"], g["norm2_bias"])
-        g_z = g_r2.to(work) if masks.second is None else masks.second * g_r2.to(work)
-        g_a = _linear_backward(g_z, a, w.down, g["down"], g["down_bias"])
-        g_u = aten.gelu_backward(g_a, u, approximate=shape.gelu)
-        g_y = g_r2 + _linear_backward(g_u, yw, w.up, g["up"], g["up_bias"])
-        g_r1 = _norm_backward(g_y, r1, mean1, rstd1, w.norm1, w.norm1_bias, g["norm1"], g["norm1_bias"])
-        g_o = g_r1.to(work) if masks.first is None else masks.first * g_r1.to(work)
-        g_c = _linear_backward(g_o, c, w.out, g["out"], g["out_bias"])
-        if rows is not None:
-            g_c = g_c.new_zeros(xw.shape).index_copy_(0, rows, g_c)
-        g_qkv = ctx.attention.backward(g_c, seen, shape.heads)
-        g_x = _linear_backward(g_qkv, xw, w.qkv, g["qkv"], g["qkv_bias"])
-        g_x = g_r1 + g_x if rows is None else g_x.float().index_add_(0, rows, g_r1)
-        return g_x, None, None, None, None, None
+def unfit_family(model: Any) -> str | None:
+    """Why the fast path does not know how to compute this model anywhere, or None if it does."""
+    config = model.config
+    if config.model_type not in FAMILIES:
+        return f"it knows {', '.join(FAMILIES)}, not {config.model_type}"
+    if getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
+        return "the model is a decoder"
+    if getattr(config, "position_embedding_type", "absolute") != "absolute":
+        return f"positions are {config.position_embedding_type}"
+    if config.hidden_act not in GELU:
+        return f"the activation is {config.hidden_act}"
+    return None
 
 
-class Embedding(torch.autograd.Function):
-    """Sum of word, position and type embeddings, then a layer norm: ids to (T, H) float32.
+def layer_parts(layer: Any) -> dict[str, list[Tensor]]:
+    """The tensors of a transformers layer under the names of LayerWeights; several are laid above one another."""
+    attention, output = layer.attention, layer.output
+    projections = [attention.self.query, attention.self.key, attention.self.value]
+    return {
+        "qkv": [linear.weight for linear in projections],
+        "qkv_bias": [linear.bias for linear in projections],
+        "out": [attention.output.dense.weight],
+        "out_bias": [attention.output.dense.bias],
+        "norm1": [attention.output.LayerNorm.weight],
+        "norm1_bias": [attention.output.LayerNorm.bias],
+        "up": [layer.intermediate.dense.weight],
+        "up_bias": [layer.intermediate.dense.bias],
+        "down": [output.dense.weight],
+        "down_bias": [output.dense.bias],
+        "norm2": [output.LayerNorm.weight],
+        "norm2_bias": [output.LayerNorm.bias],
+    }
 
-    The ids are (B, L); those of packed sentences (T,), with the place of each in its sentence as ``places``, (T,).
+
+Held = tuple[Any, ...]
+
+
+def layer_forward(
+    x: Tensor, w: LayerWeights, attention: Attention, masks: Masks, shape: Shape, rows: Tensor | None
+) -> tuple[Tensor, Held]:
+    """One layer: (T, H) float32 to (T, H) float32, or to (n, H) where only n rows are wanted.
+
+    Args:
+        rows: those of the T that are wanted, each once, int64 (n,); None for all. The last layer's are those with a
+            label: nobody reads the others, so they attend and are attended to, but go no further.
+
+    Returns:
+        What comes out, and what `layer_backward` needs.
+    """
+    hidden = x.shape[1]
+    work = w.qkv.dtype
+    xw = x.to(work)
+    qkv = aten.linear(xw, w.qkv, w.qkv_bias)
+    c, seen = attention.forward(qkv, shape.heads)
+    stream = x
+    if rows is not None:
+        c, stream = c.index_select(0, rows), x.index_select(0, rows)
+    o = aten.linear(c, w.out, w.out_bias)
+    if masks.first is not None:
+        o.mul_(masks.first)
+    r1 = stream + o
+    y, mean1, rstd1 = aten.native_layer_norm(r1, [hidden], w.norm1, w.norm1_bias, shape.epsilon)
+    yw = y.to(work)
+    u = aten.linear(yw, w.up, w.up_bias)
+    a = aten.gelu(u, approximate=shape.gelu)
+    z = aten.linear(a, w.down, w.down_bias)
+    if masks.second is not None:
+        z.mul_(masks.second)
+    r2 = y + z
+    out, mean2, rstd2 = aten.native_layer_norm(r2, [hidden], w.norm2, w.norm2_bias, shape.epsilon)
+    return out, (xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2)
+
+
+def layer_backward(
+    gradient: Tensor,
+    held: Held,
+    w: LayerWeights,
+    attention: Attention,
+    masks: Masks,
+    shape: Shape,
+    rows: Tensor | None,
+) -> Tensor:
+    """The gradient of ``x`` from that of what came out; those of the weights are written to ``w.grads``."""
+    xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2 = held
+    g = w.grads
+    work = w.qkv.dtype
+    g_r2 = _norm_backward(gradient, r2, mean2, rstd2, w.norm2, w.norm2_bias, g["norm2"], g["norm2_bias"])
+    g_z = g_r2.to(work) if masks.second is None else masks.second * g_r2.to(work)
+    g_a = _linear_backward(g_z, a, w.down, g["down"], g["down_bias"])
+    g_u = aten.gelu_backward(g_a, u, approximate=shape.gelu)
+    g_y = g_r2 + _linear_backward(g_u, yw, w.up, g["up"], g["up_bias"])
+    g_r1 = _norm_backward(g_y, r1, mean1, rstd1, w.norm1, w.norm1_bias, g["norm1"], g["norm1_bias"])
+    g_o = g_r1.to(work) if masks.first is None else masks.first * g_r1.to(work)
+    g_c = _linear_backward(g_o, c, w.out, g["out"], g["out_bias"])
+    if rows is not None:
+        g_c = g_c.new_zeros(xw.shape).index_copy_(0, rows, g_c)
+    g_qkv = attention.backward(g_c, seen, shape.heads)
+    g_x = _linear_backward(g_qkv, xw, w.qkv, g["qkv"], g["qkv_bias"])
+    return g_r1 + g_x if rows is None else g_x.float().index_add_(0, rows, g_r1)
+
+
+@dataclass(frozen=True)
+class EmbeddingWeights:
+    """Rows of the three tables that the data uses and the norm behind them, float32, and where their gradients go.
+
+    ``grads`` has the same names and shapes; backward overwrites them.
     """
 
-    @staticmethod
-    def forward(
-        ctx: Any,
-        anchor: Tensor,  # noqa: ARG004
-        ids: Tensor,
-        places: Tensor | None,
-        words: Tensor,
-        positions: Tensor,
-        kind: Tensor,
-        norm: Tensor,
-        norm_bias: Tensor,
-        grads: dict[str, Tensor],
-        epsilon: float,
-    ) -> Tensor:
-        """``anchor`` is any tensor that requires a gradient: without one autograd would not come here."""
-        flat = ids.flatten()
-        if places is None:
-            total = words[flat].view(*ids.shape, -1) + (positions[: ids.shape[1]] + kind)
-            total = total.flatten(0, 1)
-        else:
-            total = words[flat] + positions[places] + kind
-        out, mean, rstd = aten.native_layer_norm(total, [total.shape[1]], norm, norm_bias, epsilon)
-        ctx.held = (flat, places, total, mean, rstd, norm, norm_bias)
-        ctx.grads, ctx.shape = grads, ids.shape
-        result: Tensor = out
-        return result
+    words: Tensor
+    positions: Tensor
+    kind: Tensor
+    norm: Tensor
+    norm_bias: Tensor
+    grads: dict[str, Tensor]
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, ...]:
-        flat, places, total, mean, rstd, norm, norm_bias = ctx.held
-        ctx.held = None
-        g = ctx.grads
-        g_total = _norm_backward(gradient, total, mean, rstd, norm, norm_bias, g["norm"], g["norm_bias"])
-        g["words"].zero_().index_add_(0, flat, g_total)
-        if places is None:
-            by_position = g_total.view(*ctx.shape, -1).sum(0)
-            g["positions"].zero_()[: len(by_position)] = by_position
-        else:
-            by_position = g["positions"].zero_().index_add_(0, places, g_total)
-        torch.sum(by_position, 0, out=g["kind"])
-        return (None,) * 10
+
+def embedding_forward(ids: Tensor, places: Tensor | None, w: EmbeddingWeights, epsilon: float) -> tuple[Tensor, Held]:
+    """Sum of word, position and type embeddings, then a layer norm, (T, H) float32, and what the backward pass needs.
+
+    Args:
+        ids: rows of ``w.words``, (B, L); of packed sentences (T,).
+        places: of each sub-word in its packed sentence, (T,); None for padded ones.
+    """
+    flat = ids.flatten()
+    if places is None:
+        total = w.words[flat].view(*ids.shape, -1) + (w.positions[: ids.shape[1]] + w.kind)
+        total = total.flatten(0, 1)
+    else:
+        total = w.words[flat] + w.positions[places] + w.kind
+    out, mean, rstd = aten.native_layer_norm(total, [total.shape[1]], w.norm, w.norm_bias, epsilon)
+    return out, (ids, flat, places, total, mean, rstd)
+
+
+def embedding_backward(gradient: Tensor, held: Held, w: EmbeddingWeights) -> None:
+    """Write the gradients of the weights to ``w.grads`` from that of what came out."""
+    ids, flat, places, total, mean, rstd = held
+    g = w.grads
+    g_total = _norm_backward(gradient, total, mean, rstd, w.norm, w.norm_bias, g["norm"], g["norm_bias"])
+    g["words"].zero_().index_add_(0, flat, g_total)
+    if places is None:
+        by_position = g_total.view(*ids.shape, -1).sum(0)
+        g["positions"].zero_()[: len(by_position)] = by_position
+    else:
+        by_position = g["positions"].zero_().index_add_(0, places, g_total)
+    torch.sum(by_position, 0, out=g["kind"])
 
 
 def _linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor, g_bias: Tensor) -> Tensor:

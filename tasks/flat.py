@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,7 +58,7 @@ class FlatAdamW:
         self.first = torch.zeros(total, device=device)
         self.second = torch.zeros(total, device=device)
         self.steps = torch.zeros((), device=device)
-        self._chunk = CHUNK if device.type == "cpu" else max(total, 1)  # elsewhere each piece costs a start of its own
+        self._chunk = CHUNK if device.type == "cpu" else 8 * CHUNK  # on a card each piece starts kernels of its own
         self._low = work_type != torch.float32
         self._split = split
         self.work = torch.empty(split, dtype=work_type, device=device) if self._low else self.master[:split]
@@ -65,6 +66,9 @@ class FlatAdamW:
         self._plain_gradient = torch.zeros(total - split, device=device)
         self._scratch = torch.empty(min(self._chunk, split) if self._low else 0, device=device)
         self._given: Tensor | None = None
+        self._rate = torch.zeros((), device=device)
+        self._recorded_norm: float | None = None
+        self._graph: Any = None
         self.views: dict[str, Tensor] = {}
         self.gradients: dict[str, Tensor] = {}
         self._groups: dict[tuple[float, float], list[tuple[int, int]]] = {}
@@ -109,7 +113,31 @@ class FlatAdamW:
         self._given = gradient
 
     def step(self, rate: float, max_norm: float) -> None:
-        """One update with gradients scaled down to ``max_norm``."""
+        """One update with gradients scaled down to ``max_norm``.
+
+        On a card the learning rate lies there too, and the second update is recorded and replayed from then on as long
+        as ``max_norm`` stays.
+        """
+        if self.master.device.type != "cuda":
+            self._update(rate, max_norm)
+            return
+        self._rate.fill_(rate)
+        if self._given is not None or self._recorded_norm != max_norm:
+            self._update(self._rate, max_norm)
+            self._recorded_norm, self._graph = max_norm, None
+            return
+        if self._graph is None:
+            self._graph = torch.cuda.CUDAGraph()
+            here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+            aside.wait_stream(here)
+            with torch.cuda.stream(aside):
+                self._graph.capture_begin(capture_error_mode="thread_local")
+                self._update(self._rate, max_norm)
+                self._graph.capture_end()
+            here.wait_stream(aside)
+        self._graph.replay()
+
+    def _update(self, rate: float | Tensor, max_norm: float) -> None:
         scale = (self.norm() / max_norm).clamp(min=1.0)
         self.steps += 1
         for (factor, decay), spans in self._groups.items():

@@ -1,7 +1,8 @@
 """All windows in the memory of a GPU, so that a step moves nothing but a few numbers to it and waits for nothing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,62 @@ from tasks.objectives import CLASSES, Objective
 
 if TYPE_CHECKING:
     import torch
+
+FILL = 64  # sub-words up to a multiple of which a packed batch is filled up
+MANY = 16  # windows likewise
+
+
+@dataclass(frozen=True)
+class Form:
+    """The sizes of a packed batch, filled up so that there are few: all that a recorded pass depends on.
+
+    Attributes:
+        sub_words: in all, a multiple of FILL; what lies behind those of the batch is a window of padding.
+        windows: how many, a multiple of MANY; those behind the batch's are empty.
+        longest: at least the sub-words of the longest window, a multiple of FILL.
+    """
+
+    sub_words: int
+    windows: int
+    longest: int
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Where everything of a packed batch lies, int64 but for ``bounds``; all that is behind the batch's own is filling.
+
+    Attributes:
+        ids: all sub-words, (T,).
+        places: of each in its window, (T,).
+        bounds: where each window begins, the filling last, and the end, int32 (B + 2,).
+        answered: the sub-words that the head reads, (T,).
+        targets: what its outputs are compared with, (T, ...).
+    """
+
+    ids: "torch.Tensor"
+    places: "torch.Tensor"
+    bounds: "torch.Tensor"
+    answered: "torch.Tensor"
+    targets: "torch.Tensor"
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """Some windows behind one another, as their numbers; `lay` says what they hold, on the device.
+
+    Attributes:
+        windows: numbers, int64 (B,), on the host.
+        form: of the batch.
+        rows: how many sub-words the head reads.
+        targets: how many its outputs are compared with.
+        lay: ``(windows on the device, form) -> Laid``.
+    """
+
+    windows: "torch.Tensor"
+    form: Form
+    rows: int
+    targets: int
+    lay: "Callable[[torch.Tensor, Form], Laid]"
 
 
 class ResidentWindows:
@@ -47,63 +104,109 @@ class ResidentWindows:
         def moved(numbers: list[int]) -> torch.Tensor:
             return torch.tensor(numbers, dtype=torch.long, device=device)
 
-        self._ids = moved([number for window in windows for number in window.input_ids])
+        # behind all sub-words as many of padding as may be filled up, behind all windows an empty one
+        self._ids = moved([number for window in windows for number in window.input_ids] + [pad_id] * FILL)
         self._places = moved([place for own in places for place in own])
         self._targets = objective.targets(windows).to(device)
         # per window: its first sub-word and their number, its first row and their number, its first target and theirs
-        columns = [part for sizes in (self._sizes, self._counts, self._answers) for part in (_starts(sizes), sizes)]
+        columns = [
+            [*part, 0] for sizes in (self._sizes, self._counts, self._answers) for part in (_starts(sizes), sizes)
+        ]
         self._table = moved([number for line in zip(*columns, strict=True) for number in line]).view(-1, 6)
 
     def batch(self, indexes: Sequence[int]) -> dict[str, Any]:
-        """The windows of ``indexes``, B of them, as padded tensors; see tasks.batches.collate.
+        """The windows of ``indexes`` as padded tensors; see tasks.batches.collate. Packed ones are a PackedBatch.
 
-        Packed ones have all T sub-words in ``input_ids``, (T,), and the rows in ``answered`` count in these. Beside
-        them stand ``places``: of each in its window, (T,); ``bounds``: where each window begins, and the end of the
-        last, int32 (B + 1,); ``longest``: sub-words of the longest.
+        That stands under ``packed``, beside ``lengths``.
         """
-        import torch
-
-        chosen = torch.tensor(list(indexes), dtype=torch.long)
-        if self._device.type == "cuda":
-            chosen = chosen.pin_memory()
-        table = self._table[chosen.to(self._device, non_blocking=True)]
-        first, size, read, count, target, answers = table.unbind(1)
-        longest = max(self._sizes[index] for index in indexes)
-        made: dict[str, Any]
-        if self._packed:
-            bounds = torch.nn.functional.pad(size.cumsum(0), (1, 0))
-            begins = bounds[:-1]
-            source, places = _each(first, size, sum(self._sizes[index] for index in indexes))
-            made = {"input_ids": self._ids[source], "places": places, "bounds": bounds.int(), "longest": longest}
-            padded = False
-        else:
-            column = torch.arange(longest, device=self._device)
-            mask = column < size[:, None]
-            ids = self._ids[(first[:, None] + column).clamp(max=len(self._ids) - 1)]
-            begins = longest * torch.arange(len(indexes), device=self._device)
-            made = {"input_ids": torch.where(mask, ids, self._pad_id), "attention_mask": mask.long()}
-            padded = any(self._sizes[index] < longest for index in indexes)
-        rows = sum(self._counts[index] for index in indexes)
-        source, _ = _each(read, count, rows)
         lengths: Counter[int] = Counter()
         for index in indexes:
             if self._counts[index]:
                 lengths[self._examples[index]] += self._counts[index]
-        return made | {
-            "answered": begins.repeat_interleave(count, output_size=rows) + self._places[source],
-            "targets": self._targets[_each(target, answers, sum(self._answers[index] for index in indexes))[0]],
-            "padded": padded,
-            "lengths": list(lengths.values()),
+        made = {"packed": self._pack(indexes)} if self._packed else self._pad(indexes)
+        return made | {"lengths": list(lengths.values())}
+
+    def _pad(self, indexes: Sequence[int]) -> dict[str, Any]:
+        import torch
+
+        table = self._table[self._numbers(indexes).to(self._device, non_blocking=True)]
+        first, size, read, count, target, answers = table.unbind(1)
+        longest = max(self._sizes[index] for index in indexes)
+        column = torch.arange(longest, device=self._device)
+        mask = column < size[:, None]
+        ids = self._ids[(first[:, None] + column).clamp(max=len(self._ids) - 1)]
+        begins = longest * torch.arange(len(indexes), device=self._device)
+        rows = sum(self._counts[index] for index in indexes)
+        entry, source = _each(read, count, rows)
+        return {
+            "input_ids": torch.where(mask, ids, self._pad_id),
+            "attention_mask": mask.long(),
+            "answered": begins[entry] + self._places[source],
+            "targets": self._targets[_each(target, answers, sum(self._answers[index] for index in indexes))[1]],
+            "padded": any(self._sizes[index] < longest for index in indexes),
         }
+
+    def _pack(self, indexes: Sequence[int]) -> PackedBatch:
+        form = Form(
+            _up(sum(self._sizes[index] for index in indexes), FILL),
+            _up(len(indexes), MANY),
+            _up(max(self._sizes[index] for index in indexes), FILL),
+        )
+        empty = [len(self._sizes)] * (form.windows - len(indexes))
+        rows = sum(self._counts[index] for index in indexes)
+        targets = sum(self._answers[index] for index in indexes)
+        return PackedBatch(self._numbers([*indexes, *empty]), form, rows, targets, self.lay)
+
+    def lay(self, windows: "torch.Tensor", form: Form) -> Laid:
+        """The windows of these numbers, (B,) on the device, behind one another."""
+        import torch
+        from torch.nn.functional import pad
+
+        first, size, read, count, target, answers = self._table[windows].unbind(1)
+        sizes = _filled(size, form.sub_words)
+        bounds = pad(sizes.cumsum(0), (1, 0))
+        begins = bounds[:-1]
+        padding = first.new_full((1,), len(self._ids) - FILL)
+        entry, source = _each(torch.cat([first, padding]), sizes, form.sub_words)
+        reader, row = _each(pad(read, (0, 1)), _filled(count, form.sub_words), form.sub_words)
+        _, wanted = _each(pad(target, (0, 1)), _filled(answers, form.sub_words), form.sub_words)
+        places = torch.arange(form.sub_words, device=windows.device) - begins[entry]
+        places = places * (entry < len(windows))  # those of the filling may be more than the model knows
+        answered = begins[reader] + self._places[row.clamp(max=len(self._places) - 1)]
+        return Laid(
+            self._ids[source],
+            places,
+            bounds.int(),
+            answered.clamp(max=form.sub_words - 1),
+            self._targets[wanted.clamp(max=len(self._targets) - 1)],
+        )
+
+    def _numbers(self, indexes: Sequence[int]) -> "torch.Tensor":
+        import torch
+
+        numbers = torch.tensor(list(indexes), dtype=torch.long)
+        return numbers.pin_memory() if self._device.type == "cuda" else numbers
+
+
+def _filled(counts: "torch.Tensor", total: int) -> "torch.Tensor":
+    """With one more entry, so that they sum up to ``total``."""
+    import torch
+
+    return torch.cat([counts, total - counts.sum(0, keepdim=True)])
 
 
 def _each(first: "torch.Tensor", count: "torch.Tensor", total: int) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """``count`` numbers from ``first`` on for each entry, ``total`` in all, and the place of each among its own."""
+    """``count`` numbers from ``first`` on for each entry, ``total`` in all: the entry of each, and the numbers."""
     import torch
 
     entry = torch.arange(len(count), device=count.device).repeat_interleave(count, output_size=total)
     within = torch.arange(total, device=count.device) - (count.cumsum(0) - count)[entry]
-    return first[entry] + within, within
+    return entry, first[entry] + within
+
+
+def _up(number: int, step: int) -> int:
+    """The next multiple of ``step``, at least one."""
+    return max(-(-number // step), 1) * step
 
 
 def _starts(sizes: list[int]) -> list[int]:

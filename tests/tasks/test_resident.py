@@ -77,13 +77,21 @@ def test_a_packed_batch_is_the_padded_one_without_padding(seed: int) -> None:
     real = padded["attention_mask"].flatten().bool()
     number = real.cumsum(0) - 1
     sizes = [len(corpus[index].input_ids) for index in indexes]
-    assert packed["input_ids"].tolist() == padded["input_ids"].flatten()[real].tolist()
-    assert packed["places"].tolist() == [place for size in sizes for place in range(size)]
-    assert packed["answered"].tolist() == number[padded["answered"]].tolist()
-    assert packed["targets"].tolist() == padded["targets"].tolist()
-    assert packed["bounds"].dtype == torch.int32
-    assert packed["bounds"].diff().tolist() == sizes
-    assert (packed["longest"], packed["padded"], packed["lengths"]) == (max(sizes), False, padded["lengths"])
+    total = sum(sizes)
+    batch = packed["packed"]
+    form, laid = batch.form, batch.lay(batch.windows, batch.form)
+    assert form.sub_words % 64 == form.windows % 16 == form.longest % 64 == 0
+    assert 0 <= form.sub_words - total < 64
+    assert laid.ids.tolist() == padded["input_ids"].flatten()[real].tolist() + [1] * (form.sub_words - total)
+    places = [place for size in sizes for place in range(size)]
+    assert laid.places.tolist() == places + [0] * (form.sub_words - total)
+    assert laid.answered[: batch.rows].tolist() == number[padded["answered"]].tolist()
+    assert laid.targets[: batch.targets].tolist() == padded["targets"].tolist()
+    assert laid.bounds.dtype == torch.int32
+    empty = [0] * (form.windows - len(indexes))
+    assert laid.bounds.diff().tolist() == [*sizes, *empty, form.sub_words - total]
+    assert form.longest >= max(laid.bounds.diff())
+    assert packed["lengths"] == padded["lengths"]
 
 
 def test_a_batch_without_labels() -> None:
@@ -103,7 +111,8 @@ def test_no_operation_of_a_batch_asks_the_device_for_a_size() -> None:
 
     with Watch():
         resident.batch([3, 1, 12])
-        ResidentWindows(windows(30), pad_id=1, device=CPU, packed=True).batch([3, 1, 12])
+        packed = ResidentWindows(windows(30), pad_id=1, device=CPU, packed=True).batch([3, 1, 12])["packed"]
+        packed.lay(packed.windows, packed.form)
     assert asked
     assert not [name for name in asked if "nonzero" in name or "_local_scalar_dense" in name or "item" in name]
 
