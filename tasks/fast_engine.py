@@ -79,7 +79,6 @@ class FastEngine:
         """
         device = machine.device
         work_type = torch.bfloat16 if machine.bf16 else torch.float32
-        model.to(device)
         self.model, self.head, self.device = model, head, device
         self.packs = device.type == "cuda"
         self.dropout, self.attention_dropout, self.seed = dropout, attention_dropout, seed
@@ -87,9 +86,11 @@ class FastEngine:
         base = model.base_model
         config = model.config
         table = base.embeddings
-        self._rows = torch.tensor(sorted(set(used_ids)), device=device)
-        self._compact = torch.zeros(config.vocab_size, dtype=torch.long, device=device)
-        self._compact[self._rows] = torch.arange(len(self._rows), device=device)
+        self._rows = torch.tensor(sorted(set(used_ids)))
+        compact = torch.zeros(config.vocab_size, dtype=torch.long)
+        compact[self._rows] = torch.arange(len(self._rows))
+        self._compact = compact.to(device)
+        self._lent = False  # whether the model's own modules lie on the card, for who validates with them
         first = config.pad_token_id + 1 if config.model_type != "bert" else 0
         self._positions = slice(first, first + longest)
         self._heads, self._hidden = config.num_attention_heads, config.hidden_size
@@ -99,7 +100,7 @@ class FastEngine:
         self._embedding_factor = factors[0]
         self._kept_share = 1.0  # what weight decay has left of the embedding rows that are not trained
         self._untrained = [
-            (weight, weight.detach().cpu().clone())
+            (weight, weight.detach().clone())
             for weight in (
                 table.word_embeddings.weight,
                 table.position_embeddings.weight,
@@ -133,7 +134,7 @@ class FastEngine:
             gradients = {name: self.flat.gradients[name] for name in embedding}
             embedding = {name: self.flat.views[name] for name in embedding}
         self._passes = Passes(
-            EmbeddingWeights(**embedding, grads=gradients),
+            EmbeddingWeights(**{name: value.to(device) for name, value in embedding.items()}, grads=gradients),
             [self._layer_weights(number, work_type) for number in range(len(self._layers))],
             Shape(self._heads, config.layer_norm_eps, GELU[config.hidden_act]),
             frozen_layers,
@@ -167,6 +168,9 @@ class FastEngine:
             rate: learning rate.
             max_norm: of the gradient.
         """
+        if self._lent:
+            self.model.base_model.to("cpu")
+            self._lent = False
         randomness = (self.seed * 1_000_003 + number) % 2**63
         self._generator.manual_seed(randomness)
         if self.packs and self.attention_dropout:
@@ -189,14 +193,16 @@ class FastEngine:
         return total
 
     def sync(self) -> Any:
-        """Write the trained weights into the model and return it."""
+        """Write the trained weights into the model and return it, on the device until the next step."""
+        self.model.to(self.device)
+        self._lent = self.device.type != "cpu"
         masters = self.flat.masters()
         table = self.model.base_model.embeddings
         with torch.no_grad():
             for weight, start in self._untrained:  # from the first values, so that no rounding adds up
                 weight.copy_(start * self._kept_share)
             if not self._frozen:
-                table.word_embeddings.weight[self._rows] = masters["words"]
+                table.word_embeddings.weight[self._rows.to(self.device)] = masters["words"]
                 table.position_embeddings.weight[self._positions] = masters["positions"]
                 table.token_type_embeddings.weight[0] = masters["kind"]
                 table.LayerNorm.weight.copy_(masters["norm"])
@@ -273,7 +279,8 @@ class FastEngine:
     def _layer_weights(self, number: int, work_type: torch.dtype) -> LayerWeights:
         layer = self._layers[number]
         if number < self._frozen:
-            wholes = {name: torch.cat([tensor.detach() for tensor in tensors]) for name, tensors in layer.items()}
+            parts = {name: torch.cat([tensor.detach() for tensor in tensors]) for name, tensors in layer.items()}
+            wholes = {name: value.to(self.device) for name, value in parts.items()}
             held = {name: value if "norm" in name else value.to(work_type) for name, value in wholes.items()}
             return LayerWeights(**held, grads={})
         views = {name: self.flat.views[f"{number}.{name}"] for name in layer}

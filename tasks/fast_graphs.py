@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tasks.fast_attention import Packed
 from tasks.fast_passes import Backward, Passes, Tape
-from tasks.resident import Form, Laid, PackedBatch
+from tasks.resident import Form, Laid, Lay, PackedBatch
 
 Draw = Callable[[tuple[int, ...]], list[Tensor | None]]
 
@@ -51,10 +51,12 @@ class PackedPasses:
         """
         self._passes, self._compact, self._draw = passes, compact, draw
         self._generator, self._attention_dropout = generator, attention_dropout
-        self._recordings: dict[Form, Recording | None] = {}
+        self._recordings: dict[tuple[Form, Lay], Recording | None] = {}
         self._buffers: dict[tuple[str, int], Tensor] = {}
         self._records = compact.device.type == "cuda"
-        self._pool = torch.cuda.graph_pool_handle() if self._records else None
+        if self._records:
+            self._pool = torch.cuda.graph_pool_handle()
+            self._aside = torch.cuda.Stream()  # one, for each has 32 MB of cuBLAS's own
 
     def __call__(self, batch: PackedBatch) -> tuple[Tensor, Tensor, Backward]:
         """Hidden states of the rows that the head reads, (n, H), its targets, and the backward pass from the former."""
@@ -93,13 +95,13 @@ class PackedPasses:
 
     def _recording(self, batch: PackedBatch) -> Recording | None:
         """That of the batch's form, made when the form comes for the second time; None at the first."""
-        form = batch.form
-        if form not in self._recordings:
-            self._recordings[form] = None
+        key = batch.form, batch.lay  # whose tensors' addresses are recorded, so that they have to stay
+        if key not in self._recordings:
+            self._recordings[key] = None
             return None
-        found = self._recordings[form]
+        found = self._recordings[key]
         if found is None:
-            found = self._recordings[form] = self._record(batch)
+            found = self._recordings[key] = self._record(batch)
         return found
 
     def _record(self, batch: PackedBatch) -> Recording:
@@ -109,9 +111,9 @@ class PackedPasses:
         windows = torch.zeros(batch.form.windows, dtype=torch.long, device=device)
         width = self._passes.embedding.words.shape[1]
         hidden, gradient = (self._buffer(name, batch.form.sub_words, width) for name in ("hidden", "gradient"))
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
-        aside.wait_stream(here)
-        with torch.cuda.stream(aside):
+        here = torch.cuda.current_stream()
+        self._aside.wait_stream(here)
+        with torch.cuda.stream(self._aside):
             forward.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             laid, states, tape = self._run(windows, batch)
             hidden.copy_(states)
@@ -119,7 +121,7 @@ class PackedPasses:
             backward.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             self._passes.backward(gradient, tape)
             backward.capture_end()
-        here.wait_stream(aside)
+        here.wait_stream(self._aside)
         return Recording(forward, backward, windows, laid, hidden, gradient)
 
     def _buffer(self, name: str, rows: int, width: int) -> Tensor:

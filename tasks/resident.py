@@ -50,6 +50,9 @@ class Laid:
     targets: "torch.Tensor"
 
 
+Lay = Callable[["torch.Tensor", Form], Laid]
+
+
 @dataclass(frozen=True)
 class PackedBatch:
     """Some windows behind one another, as their numbers; `lay` says what they hold, on the device.
@@ -66,7 +69,7 @@ class PackedBatch:
     form: Form
     rows: int
     targets: int
-    lay: "Callable[[torch.Tensor, Form], Laid]"
+    lay: "Lay"
 
 
 class ResidentWindows:

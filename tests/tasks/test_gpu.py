@@ -69,9 +69,8 @@ def step(engine: FastEngine, batches: list[dict[str, Any]], number: int) -> torc
     return engine.step(batches, loss, number=number, rate=1e-3, max_norm=1.0)
 
 
-def steps(engine: FastEngine, corpus: list[Encoded], numbers: range) -> list[torch.Tensor]:
+def steps(engine: FastEngine, resident: ResidentWindows, numbers: range) -> list[torch.Tensor]:
     """Steps of 16 windows from the start of the corpus on, four different ones in turn."""
-    resident = ResidentWindows(corpus, pad_id=0, device=engine.device, packed=True)
     batches = [range(place * 16, place * 16 + 16) for place in range(4)]
     return [step(engine, [resident.batch(batches[number % 4])], number) for number in numbers]
 
@@ -114,24 +113,41 @@ def test_the_same_steps_give_the_same_bits_from_a_state_too(
     attention_dropout: float, bert_folder: Path, corpus: list[Encoded], machine: Machine
 ) -> None:
     first = engine_of(bert_folder, corpus, machine, attention_dropout=attention_dropout)
-    losses = steps(first, corpus, range(9))
+    resident = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True)
+    losses = steps(first, resident, range(9))
     state = {name: value.cpu().clone() for name, value in first.state().items()}
-    losses += steps(first, corpus, range(9, 21))  # replayed
+    losses += steps(first, resident, range(9, 21))  # replayed
     assert all(first._packed._recordings.values())
     again = engine_of(bert_folder, corpus, machine, attention_dropout=attention_dropout)
     again.load(state)
     torch.manual_seed(77)
-    repeated = steps(again, corpus, range(9, 21))  # as they stand, then recorded
+    resident = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True)
+    repeated = steps(again, resident, range(9, 21))  # as they stand, then recorded
     assert torch.equal(torch.stack(losses[9:]), torch.stack(repeated))
     assert torch.equal(first.flat.master, again.flat.master)
     assert torch.stack(losses).isfinite().all()
+
+
+def test_the_model_lies_on_the_card_only_between_sync_and_the_next_step(
+    bert_folder: Path, corpus: list[Encoded], machine: Machine
+) -> None:
+    engine = engine_of(bert_folder, corpus, machine, frozen_layers=1)
+    resident = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True)
+    for number in range(3):
+        steps(engine, resident, range(4 * number, 4 * number + 4))
+        assert {parameter.device.type for parameter in engine.model.base_model.parameters()} == {"cpu"}
+        model = engine.sync()
+        assert {parameter.device.type for parameter in model.parameters()} == {"cuda"}
+        assert torch.equal(model.classifier.weight, engine.flat.masters()["head.weight"])
+        assert torch.equal(model.base_model.encoder.layer[1].output.dense.weight, engine.flat.masters()["1.down"])
 
 
 def test_attention_dropout_changes_the_loss(bert_folder: Path, corpus: list[Encoded], machine: Machine) -> None:
     losses = {}
     for share in (0.0, 0.3):
         engine = engine_of(bert_folder, corpus, machine, dropout=0.0, attention_dropout=share)
-        losses[share] = steps(engine, corpus, range(1))[0].item()
+        resident = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True)
+        losses[share] = steps(engine, resident, range(1))[0].item()
     assert losses[0.0] != losses[0.3]
 
 
