@@ -23,6 +23,7 @@ from flows.trials.overrides import rewritten
 from hone import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+PROGRESS = re.compile(r" *(fine-tune: |\d+ of \d+ done, |\S+  started  log )")
 INTO_NEXT = 10  # seconds from the end of the last trial that counts to the kill, in the middle of the next one
 
 
@@ -85,10 +86,11 @@ def winner(told: dict[str, str]) -> str:
 
 
 def fill(page: str, told: dict[str, str]) -> str:
-    """The page with each output between ``<!-- NAME -->`` and ``<!-- end -->``."""
+    """The page with each output between ``<!-- NAME -->`` and ``<!-- end -->``, without the lines that say how far."""
     for name, output in told.items():
         mark = f"<!-- {name} -->"
-        text = f"{mark}\n```\n{output.rstrip()}\n```\n<!-- end -->"
+        lines = [line for line in output.rstrip().splitlines() if not PROGRESS.match(line)]
+        text = "\n".join([mark, "```", *lines, "```", "<!-- end -->"])
         page = re.sub(re.escape(mark) + r".*?<!-- end -->", text.replace("\\", r"\\"), page, count=1, flags=re.S)
     return page
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.trials import On, Outcome, Recorded, Trial, list_trials
+from flows.trials.recorded import worked
 from hone.terminal import paint
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class TrialView:
         self._total = total
         self._metric = metric
         self._seconds: list[float] = []
-        self._guess = [seconds for one in before if (seconds := _trained(one.cost)) is not None][-10:]
+        self._guess = [seconds for one in before if (seconds := worked(one.cost)) is not None][-10:]
         self._done = 0
         self._told: set[str] = set()
         self._noted: set[str] = set()
@@ -156,15 +157,6 @@ def say(text: str) -> None:
 def short(path: Path) -> str:
     """``path`` from the current folder where it lies below."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _trained(cost: dict[str, object]) -> float | None:
-    """Seconds of a trial in which every stage ran or a long one did: others say nothing of the next."""
-    stages = cost.get("stages")
-    seconds = cost.get("seconds")
-    if not isinstance(stages, dict) or not isinstance(seconds, int | float):
-        return None
-    return float(seconds) if any(stage.get("verdict") == "ran" for stage in stages.values()) else None
 
 
 def _last_line(log: Path) -> str:

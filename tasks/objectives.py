@@ -205,14 +205,14 @@ def span_loss(outputs: Tensor, targets: Tensor, count: float, weights: Tensor | 
         outputs: (n, 2), the rows of one window after the other.
         targets: sums of START, END and FIRST, (n,).
     """
-    window = (targets & FIRST > 0).cumsum(0) - 1
-    windows = int(window[-1]) + 1
-    highest = outputs.new_full((windows, 2), -math.inf)
+    window = (targets & FIRST > 0).cumsum(0) - 1  # at most as many as rows: a GPU is not asked for their number
+    highest = torch.full_like(outputs, -math.inf)
     highest = highest.scatter_reduce(0, window[:, None].expand(-1, 2), outputs.detach(), "amax")
     total = torch.zeros_like(highest).index_add(0, window, (outputs - highest[window]).exp())
-    everything = (total.log() + highest).sum()
-    right = outputs[targets & START > 0, 0].sum() + outputs[targets & END > 0, 1].sum()
-    return (everything - right) / (2 * count)
+    used = total > 0
+    everything = (total.where(used, 1).log() + highest.where(used, 0)).sum()
+    answers = torch.stack((targets & START > 0, targets & END > 0), 1)
+    return (everything - outputs.where(answers, 0).sum()) / (2 * count)
 
 
 def _span_mean_loss(answers: Answers) -> float:

@@ -13,6 +13,7 @@ from flows.search.study import Row, alone, open_search
 from flows.trials import On, Outcome, Trial, list_trials, run_trials
 from flows.trials.hands import Running
 from flows.trials.known import Inputs
+from flows.trials.recorded import worked
 from flows.trials.snapshot import take
 from tasks.errors import UserError
 from tasks.params import Sweep
@@ -187,8 +188,8 @@ def _name(space: Space, target: str) -> str:
 
 def _facts(outcome: Outcome, figure: Figure | None) -> dict[str, Any]:
     facts: dict[str, Any] = {"experiment": outcome.name, "rev": outcome.rev or "", "error": outcome.error}
-    if "seconds" in outcome.cost:
-        facts["seconds"] = float(outcome.cost["seconds"])
+    if (seconds := worked(outcome.cost)) is not None:
+        facts["seconds"] = seconds
     if figure is not None and figure.low is not None:
         facts |= {"low": figure.low, "high": figure.high}
     return facts

@@ -50,7 +50,7 @@ class Row:
         params: values by dotted key.
         value: what is searched for, on validation; None unless done.
         low, high: its 95 % interval, None where none is known.
-        seconds: of the trial's stages, None unless known; a trial that was taken from the cache took next to none.
+        seconds: of the trial's stages, None unless known: what came out of a cache does not say what it cost.
         epochs: figure after each epoch.
         drawn: how its point came about; ``given`` is that of the params here.
         rev: commit of the experiment, empty without.

@@ -1,7 +1,7 @@
 """Which trials Git remembers: every DVC experiment, read in a few processes however many there are."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -96,6 +96,14 @@ def params_at(repo: Path, rev: str) -> dict[str, Any]:
     """params.yaml of a commit."""
     (content,) = blobs([f"{rev}:{PARAMS}"], cwd=repo)
     return parsed(content, f"{rev[:9]}:{PARAMS}") if content is not None else {}
+
+
+def worked(cost: Mapping[str, Any]) -> float | None:
+    """Seconds of a trial of which a stage ran; None for others: what came out of a cache says nothing of the next."""
+    stages, seconds = cost.get("stages"), cost.get("seconds")
+    if not isinstance(stages, dict) or not isinstance(seconds, int | float):
+        return None
+    return float(seconds) if any(stage.get("verdict") == "ran" for stage in stages.values()) else None
 
 
 def split_of(path: str) -> str:

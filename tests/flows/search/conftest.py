@@ -46,6 +46,7 @@ class Lab:
     epochs: int = 0
     pruned: list[str] = field(default_factory=list)
     seconds: float = 1.0
+    verdict: str = "ran"
 
     def run_trials(self, trials: Any, *, on_outcome: Any, on_epoch: Any, on_tick: Any, **_: Any) -> list[Outcome]:
         outcomes = []
@@ -69,7 +70,7 @@ class Lab:
             if on_epoch(trial, epoch, value * epoch / self.epochs):
                 self.pruned.append(trial.name)
                 return Outcome(trial, "pruned", None, {}, {}, log)
-        cost = {"seconds": self.seconds}
+        cost = {"seconds": self.seconds, "stages": {"finetune": {"verdict": self.verdict}}}
         return Outcome(trial, "ran", "0" * 40, {"validation": {"f": value}}, cost, log, name=trial.name)
 
     def search(self, **changes: Any) -> Found:

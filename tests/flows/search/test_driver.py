@@ -22,6 +22,11 @@ def test_the_first_point_is_what_is_here_and_the_best_is_found(lab: Any) -> None
     assert {trial.group for trial in lab.ran} == {found.name}
 
 
+def test_what_came_out_of_a_cache_has_no_time(lab: Any) -> None:
+    lab.verdict = "cached, unchanged"
+    assert lab.search().best.seconds is None
+
+
 def test_more_trials_go_on_where_it_ended(lab: Any) -> None:
     first = lab.search(trials=5)
     second = lab.search(trials=8)
