@@ -146,8 +146,11 @@ def find_engine(
         return partial(many_text_answers, onnx), {"engine": onnx.precision, "model": onnx.card["model"]}
     if not present:
         raise UserError(f"{model}: no model there yet; 'hone run' trains one")
+    predictor = load_predictor(model)
+    if predictor.writer:  # there is nothing to export
+        return _by_torch(predictor, model, calibration, "")
     hint = "" if why.endswith(TORCH) else "; 'hone export' makes it, which starts sooner"
-    return _by_torch(load_predictor(model), model, calibration, f" ({why}{hint})" if why else "")
+    return _by_torch(predictor, model, calibration, f" ({why}{hint})" if why else "")
 
 
 def load_predictor(model: Path) -> "Predictor":

@@ -27,13 +27,16 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     return model, exported, tmp_path / "calibration.json"
 
 
-def on_torch(monkeypatch: pytest.MonkeyPatch, *, bf16: bool, plain: str | None, flags: bool = True) -> list[Path]:
+def on_torch(
+    monkeypatch: pytest.MonkeyPatch, *, bf16: bool, plain: str | None, flags: bool = True, writer: Any = None
+) -> list[Path]:
     """A predictor of that kind; the list grows with each model that is loaded."""
     loaded: list[Path] = []
 
     def load(model: Path) -> Any:
         loaded.append(model)
-        return SimpleNamespace(machine=SimpleNamespace(bf16=bf16, description="cpu, 2 threads"), plain=plain)
+        machine = SimpleNamespace(bf16=bf16, description="cpu, 2 threads")
+        return SimpleNamespace(machine=machine, plain=plain, writer=writer)
 
     monkeypatch.setattr(predict, "load_predictor", load)
     monkeypatch.setattr(predict.compute, "may_have_bf16", lambda: flags)
@@ -87,3 +90,12 @@ def test_without_an_export_torch_answers_and_says_why(
     predict.find_engine("auto", *folders, 0)
     said = capsys.readouterr().err
     assert "fast path (" in said and "no exported model; 'hone export' makes it, which starts sooner)" in said
+
+
+def test_a_task_that_writes_is_not_sent_to_an_export_it_has_not(
+    folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_torch(monkeypatch, bf16=True, plain="it writes texts", writer=object())
+    (folders[1] / "export.json").unlink()
+    predict.find_engine("auto", *folders, 0)
+    assert "hone export" not in capsys.readouterr().err
