@@ -10,7 +10,8 @@ import torch
 from tasks.adapters import Encoded
 from tasks.batches import collate
 from tasks.encoding import IGNORED
-from tasks.objectives import RANKING, RANKING_FIRST, SCALE, make
+from tasks.objectives import RANKING, RANKING_FIRST, make
+from tasks.ranking import SCALE
 
 
 def rows(*pairs: tuple[list[list[float]], list[list[float]], int]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import objectives, sources
+from tasks import objectives, ranking, sources
 from tasks.adapters import Adapter, Encoded, Written, find, name_of
 from tasks.encoding import END, START
 from tasks.errors import Defect, UserError
@@ -79,7 +79,7 @@ def oracle(
         elif kind == "label_sets":
             rows = np.array([[label >> bit & 1 for bit in range(len(classes))] for label in labels], np.float32)
         elif kind == "ranking":  # a history and its response point the same way, each pair in its own
-            rows = np.eye(len(windows), dtype=np.float32)[[labels[0] >> 1]] * objectives.SCALE**0.5
+            rows = np.eye(len(windows), dtype=np.float32)[[labels[0] >> 1]] * ranking.SCALE**0.5
         else:
             rows = eye[labels]
         answers.append((window, rows))
