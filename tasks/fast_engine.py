@@ -6,7 +6,6 @@ trains only the embedding rows that the data can change. The others get the weig
 one product. Frozen layers run without gradients and stay out of the vector.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from torch import Tensor
 from tasks.compute import Machine
 from tasks.depths import rate_factor
 from tasks.fast_attention import Attention, Padded
+from tasks.fast_dropout import MaskSource
 from tasks.fast_graphs import PackedPasses
 from tasks.fast_layers import GELU, ROWS, EmbeddingWeights, LayerWeights, Shape, layer_parts, unfit_family
 from tasks.fast_passes import Passes, Through
@@ -24,7 +24,6 @@ from tasks.flat import Entry, FlatAdamW
 
 FLASH = (8, 0)  # compute capability from which on torch's FlashAttention runs
 WIDEST = 256  # units of a head in it
-BYTES = 256  # dropout is drawn in 256ths
 
 
 def unfit(model: Any, machine: Machine) -> str | None:
@@ -140,11 +139,9 @@ class FastEngine:
             frozen_layers,
         )
         self._anchor = torch.zeros((), device=device, requires_grad=True)
-        self._generator = torch.Generator(device=device)
+        self._masks = MaskSource(device, work_type)
         self._work_type = work_type
-        self._packed = PackedPasses(
-            self._passes, self._compact, self._dropout_masks, self._generator, attention_dropout
-        )
+        self._packed = PackedPasses(self._passes, self._compact, self._masks, dropout, attention_dropout)
         for name, parameter in head.named_parameters():  # the head trains in place
             parameter.data = self.flat.views[f"head.{name}"]
             parameter.grad = self.flat.gradients[f"head.{name}"]
@@ -172,7 +169,7 @@ class FastEngine:
             self.model.base_model.to("cpu")
             self._lent = False
         randomness = (self.seed * 1_000_003 + number) % 2**63
-        self._generator.manual_seed(randomness)
+        self._masks.generator.manual_seed(randomness)
         if self.packs and self.attention_dropout:
             torch.cuda.manual_seed(randomness)
         total = torch.zeros((), device=self.device)
@@ -200,7 +197,7 @@ class FastEngine:
         table = self.model.base_model.embeddings
         with torch.no_grad():
             for weight, start in self._untrained:  # from the first values, so that no rounding adds up
-                weight.copy_(start * self._kept_share)
+                weight.copy_(start).mul_(self._kept_share)
             if not self._frozen:
                 table.word_embeddings.weight[self._rows.to(self.device)] = masters["words"]
                 table.position_embeddings.weight[self._positions] = masters["positions"]
@@ -240,7 +237,7 @@ class FastEngine:
         ids, answered = batch["input_ids"], batch["answered"]
         rows = ids.numel()
         with torch.no_grad():
-            masks = self._dropout_masks((rows, self._hidden))
+            masks = self._masks.several(self.dropout, self._passes.masks, (rows, self._hidden))
             hidden, tape = self._passes.forward(
                 self._compact[ids], None, self._attentions(batch), masks, _filled(answered, rows)
             )
@@ -254,24 +251,9 @@ class FastEngine:
         if batch["padded"]:
             away = (1 - batch["attention_mask"]).to(self._work_type) * torch.finfo(self._work_type).min / 2
             bias = away[:, None, None, :].expand(-1, self._heads, 1, -1).reshape(-1, 1, length)
-        drawn = self._draw(self.attention_dropout, (len(self._layers), count * self._heads, length, length))
-        masks = [None] * len(self._layers) if drawn is None else drawn.unbind(0)
+        square = (count * self._heads, length, length)
+        masks = self._masks.several(self.attention_dropout, len(self._layers), square)
         return [Padded(count, length, bias, mask) for mask in masks]
-
-    def _dropout_masks(self, shape: tuple[int, ...]) -> list[Tensor | None]:
-        drawn = self._draw(self.dropout, (self._passes.masks, *shape))
-        return [None] * self._passes.masks if drawn is None else list(drawn.unbind(0))
-
-    def _draw(self, share: float, shape: tuple[int, ...]) -> Tensor | None:
-        """Zeros with probability ``share``, rounded to 256ths, and the inverse of what is kept elsewhere."""
-        limit = round(share * BYTES)
-        if limit == 0:
-            return None
-        numbers = torch.empty(math.prod(shape) // 8 + 1, dtype=torch.long, device=self.device)
-        numbers.random_(-(2**63), None, generator=self._generator)  # all 64 bits, eight units each
-        kept = torch.empty(math.prod(shape), dtype=self._work_type, device=self.device)
-        torch.ge(numbers.view(torch.uint8)[: len(kept)], limit, out=kept)  # no bool in between: a tenth of the time
-        return kept.mul_(BYTES / max(BYTES - limit, 1)).view(shape)
 
     def _trained_layers(self) -> list[tuple[int, dict[str, list[Tensor]]]]:
         return list(enumerate(self._layers))[self._frozen :]

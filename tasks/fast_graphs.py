@@ -6,7 +6,6 @@ graph replays what was recorded at fixed shapes and addresses. Batches are there
 What depends on the task, head and loss, stays outside.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,10 +13,11 @@ import torch
 from torch import Tensor
 
 from tasks.fast_attention import Packed
+from tasks.fast_dropout import MaskSource
 from tasks.fast_passes import Backward, Passes, Tape
 from tasks.resident import Form, Laid, Lay, PackedBatch
 
-Draw = Callable[[tuple[int, ...]], list[Tensor | None]]
+MOST = 64  # forms that are recorded, the first ones: each takes memory of the card's driver, some megabytes
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,18 @@ class PackedPasses:
     """Runs the passes over packed batches and records them where the device can."""
 
     def __init__(
-        self, passes: Passes, compact: Tensor, draw: Draw, generator: torch.Generator, attention_dropout: float
+        self, passes: Passes, compact: Tensor, masks: MaskSource, dropout: float, attention_dropout: float
     ) -> None:
         """Nothing runs yet.
 
         Args:
             compact: row of the embedding for each sub-word id, (V,).
-            draw: ``(shape) -> masks`` of dropout, from ``generator``.
+            masks: of dropout, seeded by who calls.
+            dropout: share of hidden states.
             attention_dropout: share of the attention weights.
         """
-        self._passes, self._compact, self._draw = passes, compact, draw
-        self._generator, self._attention_dropout = generator, attention_dropout
+        self._passes, self._compact, self._masks = passes, compact, masks
+        self._dropout, self._attention_dropout = dropout, attention_dropout
         self._recordings: dict[tuple[Form, Lay], Recording | None] = {}
         self._buffers: dict[tuple[str, int], Tensor] = {}
         self._records = compact.device.type == "cuda"
@@ -76,28 +77,33 @@ class PackedPasses:
                     recording.replay,
                 )
             rows = laid.answered[: batch.rows]
+            targets = batch.targets.index_select(0, laid.wanted[: batch.outputs])
 
             def back(of_rows: Tensor) -> None:
-                backward(gradient.zero_().index_copy_(0, rows, of_rows))
+                if not self._passes.idle:
+                    backward(gradient.zero_().index_copy_(0, rows, of_rows))
 
-            return hidden.index_select(0, rows), laid.targets[: batch.targets], back
+            return hidden.index_select(0, rows), targets, back
 
     def _run(self, windows: Tensor, batch: PackedBatch) -> tuple[Laid, Tensor, Tape]:
         """The forward pass: where everything lies, hidden states of all sub-words, and what the backward pass needs."""
         laid = batch.lay(windows, batch.form)
         passes = self._passes
         attention = Packed(laid.bounds, batch.form.longest, self._attention_dropout)
-        masks = self._draw((batch.form.sub_words, passes.embedding.words.shape[1]))
+        masks = self._masks.several(
+            self._dropout, passes.masks, (batch.form.sub_words, passes.embedding.words.shape[1])
+        )
         hidden, tape = passes.forward(
             self._compact[laid.ids], laid.places, [attention] * len(passes.layers), masks, None
         )
         return laid, hidden, tape
 
     def _recording(self, batch: PackedBatch) -> Recording | None:
-        """That of the batch's form, made when the form comes for the second time; None at the first."""
-        key = batch.form, batch.lay  # whose tensors' addresses are recorded, so that they have to stay
+        """That of the batch's form, made when the form comes for the second time; None at the first and beyond MOST."""
+        key = batch.form, batch.lay  # the corpus behind `lay` has to stay, as the addresses of its tensors are recorded
         if key not in self._recordings:
-            self._recordings[key] = None
+            if len(self._recordings) < MOST:
+                self._recordings[key] = None
             return None
         found = self._recordings[key]
         if found is None:
@@ -107,7 +113,7 @@ class PackedPasses:
     def _record(self, batch: PackedBatch) -> Recording:
         device = self._compact.device
         forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        forward.register_generator_state(self._generator)
+        forward.register_generator_state(self._masks.generator)
         windows = torch.zeros(batch.form.windows, dtype=torch.long, device=device)
         width = self._passes.embedding.words.shape[1]
         hidden, gradient = (self._buffer(name, batch.form.sub_words, width) for name in ("hidden", "gradient"))
@@ -118,9 +124,10 @@ class PackedPasses:
             laid, states, tape = self._run(windows, batch)
             hidden.copy_(states)
             forward.capture_end()
-            backward.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-            self._passes.backward(gradient, tape)
-            backward.capture_end()
+            if not self._passes.idle:  # torch warns of empty recordings
+                backward.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+                self._passes.backward(gradient, tape)
+                backward.capture_end()
         here.wait_stream(self._aside)
         return Recording(forward, backward, windows, laid, hidden, gradient)
 

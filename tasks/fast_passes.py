@@ -58,6 +58,11 @@ class Passes:
         """How many dropout masks `forward` wants."""
         return 2 * len(self.layers) + 2
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it is trained, so that there is nothing to do in the backward pass."""
+        return self.frozen == len(self.layers)
+
     def forward(
         self,
         ids: Tensor,

@@ -115,14 +115,17 @@ class FlatAdamW:
     def step(self, rate: float, max_norm: float) -> None:
         """One update with gradients scaled down to ``max_norm``.
 
-        On a card the learning rate lies there too, and the second update is recorded and replayed from then on as long
-        as ``max_norm`` stays.
+        On a card the learning rate lies there too. From the second update on with gradients as backward wrote them, it
+        is recorded and replayed, as long as ``max_norm`` stays.
         """
         if self.master.device.type != "cuda":
             self._update(rate, max_norm)
             return
         self._rate.fill_(rate)
-        if self._given is not None or self._recorded_norm != max_norm:
+        if self._given is not None:
+            self._update(self._rate, max_norm)
+            return
+        if self._recorded_norm != max_norm:
             self._update(self._rate, max_norm)
             self._recorded_norm, self._graph = max_norm, None
             return

@@ -70,11 +70,6 @@ class Objective:
         """Sub-words of each sequence of the window that the model reads."""
         return (len(window.input_ids), len(window.labels)) if self.whole_model else (len(window.input_ids),)
 
-    @property
-    def by_labels(self) -> bool:
-        """Whether the head reads the labelled sub-words, and their labels are the targets (tasks/resident.py)."""
-        return self.rows is labelled and self.targets is _label_targets
-
 
 def make(name: str, classes: int) -> Objective:
     """The objective that an adapter names, for a head of so many outputs per row."""
@@ -207,7 +202,7 @@ def span_loss(outputs: Tensor, targets: Tensor, count: float, weights: Tensor | 
     highest = torch.full_like(outputs, -math.inf)
     highest = highest.scatter_reduce(0, window[:, None].expand(-1, 2), outputs.detach(), "amax")
     total = torch.zeros_like(highest).index_add(0, window, (outputs - highest[window]).exp())
-    used = total > 0
+    used = total != 0  # not of rows without a window; what is no number stays one that is seen
     everything = (total.where(used, 1).log() + highest.where(used, 0)).sum()
     answers = torch.stack((targets & START > 0, targets & END > 0), 1)
     return (everything - outputs.where(answers, 0).sum()) / (2 * count)

@@ -1,4 +1,4 @@
-"""All windows in the memory of a GPU, so that a step moves nothing but a few numbers to it and waits for nothing."""
+"""All windows in the memory of a GPU, so that making a batch moves nothing but a few numbers to it and never waits."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -40,14 +40,14 @@ class Laid:
         places: of each in its window, (T,).
         bounds: where each window begins, the filling last, and the end, int32 (B + 2,).
         answered: the sub-words that the head reads, (T,).
-        targets: what its outputs are compared with, (T, ...).
+        wanted: the targets that its outputs are compared with, as rows of all targets, (T,).
     """
 
     ids: "torch.Tensor"
     places: "torch.Tensor"
     bounds: "torch.Tensor"
     answered: "torch.Tensor"
-    targets: "torch.Tensor"
+    wanted: "torch.Tensor"
 
 
 Lay = Callable[["torch.Tensor", Form], Laid]
@@ -61,14 +61,16 @@ class PackedBatch:
         windows: numbers, int64 (B,), on the host.
         form: of the batch.
         rows: how many sub-words the head reads.
-        targets: how many its outputs are compared with.
+        outputs: how many it gives.
+        targets: of the whole corpus, on the device.
         lay: ``(windows on the device, form) -> Laid``.
     """
 
     windows: "torch.Tensor"
     form: Form
     rows: int
-    targets: int
+    outputs: int
+    targets: "torch.Tensor"
     lay: "Lay"
 
 
@@ -99,18 +101,17 @@ class ResidentWindows:
         self._sizes = [len(window.input_ids) for window in windows]
         places = [objective.rows(window) for window in windows]
         self._counts = [len(own) for own in places]
-        self._answers = (
-            self._counts if objective.by_labels else [len(objective.targets([window])) for window in windows]
-        )
+        self._answers = [count // objective.rows_per_output for count in self._counts]
         self._pad_id, self._device, self._packed = pad_id, device, packed
 
         def moved(numbers: list[int]) -> torch.Tensor:
             return torch.tensor(numbers, dtype=torch.long, device=device)
 
-        # behind all sub-words as many of padding as may be filled up, behind all windows an empty one
+        # behind all sub-words as many of padding as may fill up, behind rows and targets one that filling may read
         self._ids = moved([number for window in windows for number in window.input_ids] + [pad_id] * FILL)
-        self._places = moved([place for own in places for place in own])
-        self._targets = objective.targets(windows).to(device)
+        self._places = moved([place for own in places for place in own] + [0])
+        targets = objective.targets(windows)
+        self._targets = torch.cat([targets, targets.new_zeros(1, *targets.shape[1:])]).to(device)
         # per window: its first sub-word and their number, its first row and their number, its first target and theirs
         columns = [
             [*part, 0] for sizes in (self._sizes, self._counts, self._answers) for part in (_starts(sizes), sizes)
@@ -118,16 +119,8 @@ class ResidentWindows:
         self._table = moved([number for line in zip(*columns, strict=True) for number in line]).view(-1, 6)
 
     def batch(self, indexes: Sequence[int]) -> dict[str, Any]:
-        """The windows of ``indexes`` as padded tensors; see tasks.batches.collate. Packed ones are a PackedBatch.
-
-        That stands under ``packed``, beside ``lengths``.
-        """
-        lengths: Counter[int] = Counter()
-        for index in indexes:
-            if self._counts[index]:
-                lengths[self._examples[index]] += self._counts[index]
-        made = {"packed": self._pack(indexes)} if self._packed else self._pad(indexes)
-        return made | {"lengths": list(lengths.values())}
+        """The windows of ``indexes`` as padded tensors, see tasks.batches.collate; or packed, ``packed`` alone."""
+        return {"packed": self._pack(indexes)} if self._packed else self._pad(indexes)
 
     def _pad(self, indexes: Sequence[int]) -> dict[str, Any]:
         import torch
@@ -141,12 +134,17 @@ class ResidentWindows:
         begins = longest * torch.arange(len(indexes), device=self._device)
         rows = sum(self._counts[index] for index in indexes)
         entry, source = _each(read, count, rows)
+        lengths: Counter[int] = Counter()
+        for index in indexes:
+            if self._counts[index]:
+                lengths[self._examples[index]] += self._counts[index]
         return {
             "input_ids": torch.where(mask, ids, self._pad_id),
             "attention_mask": mask.long(),
             "answered": begins[entry] + self._places[source],
             "targets": self._targets[_each(target, answers, sum(self._answers[index] for index in indexes))[1]],
             "padded": any(self._sizes[index] < longest for index in indexes),
+            "lengths": list(lengths.values()),
         }
 
     def _pack(self, indexes: Sequence[int]) -> PackedBatch:
@@ -157,8 +155,8 @@ class ResidentWindows:
         )
         empty = [len(self._sizes)] * (form.windows - len(indexes))
         rows = sum(self._counts[index] for index in indexes)
-        targets = sum(self._answers[index] for index in indexes)
-        return PackedBatch(self._numbers([*indexes, *empty]), form, rows, targets, self.lay)
+        outputs = sum(self._answers[index] for index in indexes)
+        return PackedBatch(self._numbers([*indexes, *empty]), form, rows, outputs, self._targets, self.lay)
 
     def lay(self, windows: "torch.Tensor", form: Form) -> Laid:
         """The windows of these numbers, (B,) on the device, behind one another."""
@@ -181,7 +179,7 @@ class ResidentWindows:
             places,
             bounds.int(),
             answered.clamp(max=form.sub_words - 1),
-            self._targets[wanted.clamp(max=len(self._targets) - 1)],
+            wanted.clamp(max=len(self._targets) - 1),
         )
 
     def _numbers(self, indexes: Sequence[int]) -> "torch.Tensor":

@@ -1,6 +1,7 @@
 """The fast path computes what the model's own forward, autograd and torch's AdamW compute."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForTokenClassification, DistilBertConfig
 
-from tasks import fast_attention
+from tasks import fast_attention, fast_graphs
 from tasks.adapters import Encoded
 from tasks.batches import collate
 from tasks.compute import Machine
@@ -197,15 +198,15 @@ def test_bfloat16_stays_close(request: pytest.FixtureRequest) -> None:
 def test_dropout_has_its_share_and_follows_from_seed_and_step(request: pytest.FixtureRequest) -> None:
     model, windows, pad = setting("bert_folder", request)
     engine = engine_of(model, windows, pad, dropout=0.25)
-    engine._generator.manual_seed(5)
-    mask = engine._draw(0.25, (400, 500))
+    engine._masks.generator.manual_seed(5)
+    mask = engine._masks.draw(0.25, (400, 500))
     assert mask is not None
     assert sorted(mask.unique().tolist()) == pytest.approx([0.0, 4 / 3])
     assert (mask == 0).float().mean().item() == pytest.approx(0.25, abs=0.005)
     assert (mask == 0).float().mean(0).std().item() == pytest.approx((0.25 * 0.75 / 400) ** 0.5, rel=0.15)
-    engine._generator.manual_seed(5)
-    assert torch.equal(mask, engine._draw(0.25, (400, 500)))
-    assert engine._draw(0.0, (4, 5)) is None
+    engine._masks.generator.manual_seed(5)
+    assert torch.equal(mask, engine._masks.draw(0.25, (400, 500)))
+    assert engine._masks.draw(0.0, (4, 5)) is None
 
 
 def test_dropout_changes_the_loss_and_so_does_that_of_attention(request: pytest.FixtureRequest) -> None:
@@ -237,7 +238,7 @@ def test_other_models_are_refused_with_the_reason(bert_folder: Path) -> None:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor) -> Tensor:
-    """Context (T, h, d), one sentence after the other: what FlashAttention computes, which needs a card (tests/gpu)."""
+    """Context (T, h, d), sentence by sentence: what FlashAttention computes, which needs a card (test_gpu.py)."""
     parts = []
     for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         own = [tensor[start:end].transpose(0, 1) for tensor in (q, k, v)]
@@ -285,18 +286,48 @@ def test_logits_and_gradients_equal_those_of_padded_sentences(name: str, request
 
 
 @pytest.mark.usefixtures("plain_attention")
-def test_steps_equal_those_of_padded_sentences(request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("frozen", [0, 1, 2])
+def test_steps_equal_those_of_padded_sentences(frozen: int, request: pytest.FixtureRequest) -> None:
     masters = {}
     for packs in (False, True):
         model, windows, pad = setting("bert_folder", request)
-        engine = engine_of(model, windows, pad, weight_decay=0.1)
+        silent = Encoded(9, windows[0].input_ids, [-100] * len(windows[0].labels), [])
+        second = replace(windows[3], example=windows[1].example)  # an example of two windows
+        corpus = [windows[0], windows[1], second, silent, windows[2]]
+        engine = engine_of(model, corpus, pad, weight_decay=0.1, frozen_layers=frozen)
         engine.packs = packs
-        resident = ResidentWindows(windows, pad_id=pad, device=CPU.device, packed=packs)
+        resident = ResidentWindows(corpus, pad_id=pad, device=CPU.device, packed=packs)
         for number in range(3):
-            batches = [resident.batch([0, 2]), resident.batch([1, 3])]
+            batches = [resident.batch([0, 3]), resident.batch([1, 2, 4])]
             engine.step(
                 batches, lambda outputs, targets: mean_cross_entropy(outputs, targets, 16),
                 number=number, rate=1e-3, max_norm=1.0,
             )  # fmt: skip
         masters[packs] = engine.flat.master.clone()
     torch.testing.assert_close(masters[True], masters[False], atol=1e-5, rtol=0)
+
+
+@pytest.mark.usefixtures("plain_attention")
+def test_a_form_is_recorded_at_its_second_batch_and_for_one_corpus(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, windows, pad = setting("bert_folder", request)
+    passes = engine_of(model, windows, pad)._packed
+    made: list[Any] = []
+
+    def record(batch: Any) -> Any:
+        made.append(batch.form)
+        return object()
+
+    monkeypatch.setattr(passes, "_record", record)
+    monkeypatch.setattr(fast_graphs, "MOST", 2)
+    first, second = (ResidentWindows(windows, pad_id=pad, device=CPU.device, packed=True) for _ in range(2))
+    batch = first.batch([0])["packed"]
+    assert passes._recording(batch) is None
+    found = passes._recording(batch)
+    assert found is not None and passes._recording(first.batch([1])["packed"]) is found  # the same form
+    assert made == [batch.form]
+    other = second.batch([0])["packed"]
+    assert passes._recording(other) is None and passes._recording(other) not in (None, found)
+    many = first.batch([0] * 20)["packed"]
+    assert [passes._recording(many) for _ in range(3)] == [None] * 3  # beyond MOST nothing is recorded

@@ -60,12 +60,18 @@ def paired(count: int) -> list[Encoded]:
 def test_a_batch_holds_what_each_objective_reads(objective: Objective) -> None:
     corpus = paired(30) if objective is PAIRS else windows(30)
     resident = ResidentWindows(corpus, pad_id=1, device=CPU, objective=objective)
+    packed = ResidentWindows(corpus, pad_id=1, device=CPU, objective=objective, packed=True)
     for indexes in ([4, 0, 17], [9], list(range(30))):
         own = resident.batch(indexes)
         expected = collate([corpus[index] for index in indexes], pad_id=1, device=CPU, objective=objective)
         assert own["answered"].tolist() == expected["answered"].tolist()
         assert own["targets"].dtype == expected["targets"].dtype
         assert own["targets"].tolist() == expected["targets"].tolist()
+        batch = packed.batch(indexes)["packed"]
+        laid = batch.lay(batch.windows, batch.form)
+        number = expected["attention_mask"].flatten().cumsum(0) - 1
+        assert laid.answered[: batch.rows].tolist() == number[expected["answered"]].tolist()
+        assert batch.targets[laid.wanted[: batch.outputs]].tolist() == expected["targets"].tolist()
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -86,18 +92,20 @@ def test_a_packed_batch_is_the_padded_one_without_padding(seed: int) -> None:
     places = [place for size in sizes for place in range(size)]
     assert laid.places.tolist() == places + [0] * (form.sub_words - total)
     assert laid.answered[: batch.rows].tolist() == number[padded["answered"]].tolist()
-    assert laid.targets[: batch.targets].tolist() == padded["targets"].tolist()
+    assert batch.targets[laid.wanted[: batch.outputs]].tolist() == padded["targets"].tolist()
     assert laid.bounds.dtype == torch.int32
     empty = [0] * (form.windows - len(indexes))
     assert laid.bounds.diff().tolist() == [*sizes, *empty, form.sub_words - total]
     assert form.longest >= max(laid.bounds.diff())
-    assert packed["lengths"] == padded["lengths"]
 
 
 def test_a_batch_without_labels() -> None:
     corpus = [Encoded(0, [7, 8], [IGNORED, IGNORED], [])]
     found = ResidentWindows(corpus, pad_id=0, device=CPU).batch([0])
     assert (found["answered"].tolist(), found["targets"].tolist(), found["lengths"]) == ([], [], [])
+    batch = ResidentWindows(corpus, pad_id=0, device=CPU, packed=True).batch([0])["packed"]
+    laid = batch.lay(batch.windows, batch.form)
+    assert (batch.rows, batch.outputs, len(laid.answered)) == (0, 0, batch.form.sub_words)
 
 
 def test_no_operation_of_a_batch_asks_the_device_for_a_size() -> None:
