@@ -36,7 +36,7 @@ class TrialView:
         self._seconds: list[float] = []
         self._guess = [seconds for one in before if (seconds := worked(one.cost)) is not None][-10:]
         self._done = 0
-        self._told: set[str] = set()
+        self._begun: dict[str, float] = {}  # when a trial's log came: until then it waits for a core
         self._noted: set[str] = set()
         self._drawn = 0
         self._last = time.monotonic()
@@ -73,15 +73,16 @@ class TrialView:
 
     def tick(self, running: "list[Running]") -> None:
         """How what is at work gets on."""
+        now = time.monotonic()
         for one in running:
-            if one.trial.name not in self._told and one.log.exists():
-                self._told.add(one.trial.name)
+            if one.trial.name not in self._begun and one.log.exists():
+                self._begun[one.trial.name] = now
                 self._clear()
                 say(f"{one.trial.name}  started  {paint('log ' + short(one.log), 'dim', sys.stdout)}")
-        now = time.monotonic()
         if now - self._last < (REDRAW if self._live else QUIET):
             return
         self._last = now
+        running = [one for one in running if one.trial.name in self._begun] or running  # no logs of other machines
         if not self._live:
             say(self._status(running, now))
             return
@@ -114,7 +115,7 @@ class TrialView:
             return None
         each = sum(known) / len(known)
         waiting = self._total - self._done - len(running)
-        rest = [max(0.0, each - (now - one.since)) for one in running]
+        rest = [max(0.0, each - (now - self._begun.get(one.trial.name, one.since))) for one in running]
         return max([(sum(rest) + waiting * each) / len(running), *rest])
 
     def _clear(self) -> None:

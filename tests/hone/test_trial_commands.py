@@ -110,19 +110,20 @@ def test_the_view_is_plain_in_pipes_and_knows_the_time_left(
     view = TrialView(3, "entity_f1")
     view.outcome(outcome(1, 0.6))
     at_work = [Running(outcome(2, 0).trial, tmp_path / "2.log", 0.0)]
+    at_work.append(Running(outcome(4, 0).trial, tmp_path / "4.log", 0.0))  # it waits for a core
     view.tick(at_work)
     view.tick(at_work)
     view.outcome(outcome(3, 0.5, "failed"))
     assert capsys.readouterr().out.splitlines() == [
         "repeat-seed-1  ran  60 s  validation 0.6000",
         "repeat-seed-2  started  log 2.log",
-        "1 of 3 done, 1 at work, about 1:20 left",  # 20 s of this one, 60 s of the last
+        "1 of 3 done, 1 at work, about 1:30 left",  # 30 s of this one, 60 s of the last
         "repeat-seed-3  failed",
         "  no",
         "  log 3.log",
     ]
     assert trial_view._last_line(tmp_path / "2.log") == "fine-tune: 40 %"
-    assert view._status(at_work, 100.0) == "2 of 3 done, 1 at work"  # longer than the others: nobody knows
+    assert view._status(at_work[:1], 100.0) == "2 of 3 done, 1 at work"  # longer than the others: nobody knows
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
