@@ -13,6 +13,8 @@ from hone.loop.chart import Chart, svg
 from hone.terminal import paint
 
 WIDTH = 79  # columns of a terminal that lines fit into
+DENSE = 7  # columns from which on a table of a page is set small, with intervals below their figures
+INTERVAL = re.compile(r"\([^()]+ to [^()]+\)")
 STYLE = """
 :root{color-scheme:light dark;--ink:#1f2328;--dim:#6b7280;--paper:#fff;--rule:#d8dee4;--good:#0f7b3e;--bad:#b3261e;
 --mark:#2563a8;--goal:#9a6700}
@@ -23,7 +25,8 @@ padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.2rem .7rem;text-align:left;border-bottom:1px solid var(--rule);vertical-align:top}
-.figure{text-align:right}td.figure,td:first-child{white-space:nowrap}th{color:var(--dim);font-weight:600}
+.figure{text-align:right}td.figure,td:first-child{white-space:nowrap}
+.dense{font-size:13px}.dense i{font-style:normal;white-space:nowrap;display:block}th{color:var(--dim);font-weight:600}
 svg{width:100%;height:auto;max-width:40rem}svg text{font-size:11px;fill:var(--dim)}
 svg .grid{stroke:var(--rule)}svg .line{fill:none;stroke:var(--mark);stroke-width:2}
 svg .band{fill:var(--mark);opacity:.15}svg .level{stroke:var(--goal);stroke-dasharray:5 4}
@@ -92,16 +95,17 @@ def html(page: Page) -> str:
         parts += [svg(chart) for chart in section.charts]
         if section.rows:
             kinds = [_kind(column) for column in zip(*section.rows, strict=True)]
+            dense = len(section.head) >= DENSE
             head = "".join(f"<th{kind}>{escape(cell)}</th>" for cell, kind in zip(section.head, kinds, strict=True))
             rows = "".join(
                 "<tr>"
-                + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+                + "".join(f"<td{kind}>{_cell(cell, dense=dense)}</td>" for cell, kind in zip(row, kinds, strict=True))
                 + "</tr>\n"
                 for row in section.rows
             )
-            parts.append(
-                f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>'
-            )
+            kind = " class=dense" if dense else ""
+            parts.append(f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>')
+            parts.append(f"<tbody>{rows}</tbody></table></div>")
     body = "\n".join(part for part in parts if part)
     title = escape(page.title)
     return (
@@ -140,6 +144,11 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
         return ("  " + "  ".join(cells)).rstrip()
 
     return [line(row) for row in table]
+
+
+def _cell(text: str, *, dense: bool) -> str:
+    escaped = escape(text)
+    return INTERVAL.sub(lambda found: f"<i>{found[0]}</i>", escaped) if dense else escaped
 
 
 def _kind(column: Sequence[str]) -> str:
