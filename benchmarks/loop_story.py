@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.marked import put
 from flows.trials.overrides import rewritten
 from hone import settings
 
@@ -88,10 +89,8 @@ def winner(told: dict[str, str]) -> str:
 def fill(page: str, told: dict[str, str]) -> str:
     """The page with each output between ``<!-- NAME -->`` and ``<!-- end -->``, without the lines that say how far."""
     for name, output in told.items():
-        mark = f"<!-- {name} -->"
-        lines = [line for line in output.rstrip().splitlines() if not PROGRESS.match(line)]
-        text = "\n".join([mark, "```", *lines, "```", "<!-- end -->"])
-        page = re.sub(re.escape(mark) + r".*?<!-- end -->", text.replace("\\", r"\\"), page, count=1, flags=re.S)
+        lines = [line for line in output.splitlines() if not PROGRESS.match(line)]
+        page = put(page, name, "\n".join(lines))
     return page
 
 

@@ -15,6 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.marked import put
+
 ROOT = Path(__file__).resolve().parents[1]
 SENTENCES = 2  # fixed, and broken, that the page shows
 
@@ -73,11 +75,8 @@ def shortened(output: str) -> str:
 def fill(page: str, chapters: list[Chapter]) -> str:
     """The page with each output between ``<!-- NAME -->`` and ``<!-- end -->``."""
     for chapter in chapters:
-        change, mark = chapter.change, f"<!-- {chapter.change.name} -->"
-        if mark not in page:
-            raise ValueError(f"the page has no {mark}")
-        text = f"{mark}\n```\n$ hone diff {START.name} {change.name}\n{chapter.output}\n```\n<!-- end -->"
-        page = re.sub(re.escape(mark) + r".*?<!-- end -->", text.replace("\\", r"\\"), page, count=1, flags=re.S)
+        name = chapter.change.name
+        page = put(page, name, f"$ hone diff {START.name} {name}\n{chapter.output}")
     return page
 
 
