@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,7 @@ from tasks.compute import Machine
 from tasks.errors import UserError
 from tasks.history import Epoch, Trained, tell_epoch
 from tasks.objectives import CLASSES, Objective
+from tasks.position import Position, joined, parted
 from tasks.progress import progress
 from tasks.resident import ResidentWindows
 from tasks.schedules import Shape, schedule
@@ -108,27 +109,6 @@ class Store(Protocol):
         """End the process if it was told to."""
 
 
-@dataclass
-class Position:
-    """How far a run is: with the engine's state and the best weights, all that it needs to go on."""
-
-    epoch: int = 1
-    batch: int = 0  # of the epoch, done
-    step: int = 0
-    examples: int = 0
-    tokens: int = 0
-    padded_tokens: int = 0
-    labelled: float = 0  # words of the epoch, each as much as its class weighs
-    rate: float = 0.0  # of the last step
-    seconds: float = 0.0  # of training, over all processes
-    history: list[Epoch] = field(default_factory=list)
-
-    @property
-    def best(self) -> Epoch | None:
-        """The best epoch, the first of equals."""
-        return max(self.history, key=lambda line: line.validation_f1, default=None)
-
-
 def train(
     engine: Engine,
     windows: Sequence[Encoded],
@@ -177,7 +157,10 @@ def train(
     total = torch.zeros((), device=machine.device)  # loss of the epoch so far
     best: dict[str, torch.Tensor] = {}
     if store is not None and (found := store.load()) is not None:
-        at, total, best = _resume(engine, found, machine)
+        _, saved, state = found
+        state_of_engine, best, total = parted(saved)
+        engine.load(state_of_engine)
+        at, total = Position.read(state), total.to(machine.device)
         for line in at.history:
             tell_epoch(line)
         say(f"goes on after step {at.step} of {steps}")
@@ -224,7 +207,7 @@ def train(
                 on_step(at.step)
             if store is not None and store.due(at.step):
                 at.seconds = budget.seconds
-                _save(store, engine, at, total, best)
+                store.save(at.step, joined(engine.state(), best, total), asdict(at))
                 store.leave_if_told()
         loss = total.item() / at.labelled
         if not math.isfinite(loss):
@@ -256,22 +239,6 @@ def train(
     engine.set_weights(best)
     engine.sync()
     return Trained(at.history, at.best, at.step, at.examples, at.tokens, at.padded_tokens)
-
-
-def _save(store: Store, engine: Engine, at: Position, total: "torch.Tensor", best: dict[str, "torch.Tensor"]) -> None:
-    tensors = {f"engine.{name}": value for name, value in engine.state().items()}
-    tensors |= {f"best.{name}": value for name, value in best.items()}
-    store.save(at.step, {**tensors, "total": total}, asdict(at))
-
-
-def _resume(
-    engine: Engine, found: tuple[int, dict[str, "torch.Tensor"], dict[str, Any]], machine: Machine
-) -> tuple[Position, "torch.Tensor", dict[str, "torch.Tensor"]]:
-    _, tensors, state = found
-    engine.load({name[7:]: value for name, value in tensors.items() if name.startswith("engine.")})
-    best = {name[5:]: value for name, value in tensors.items() if name.startswith("best.")}
-    at = Position(**{**state, "history": [Epoch(**line) for line in state["history"]]})
-    return at, tensors["total"].to(machine.device), best
 
 
 def _loss(
