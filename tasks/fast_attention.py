@@ -6,9 +6,12 @@ beside one another, (T, 3H), and give a context per row, (T, H), in the same typ
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from tasks.fast_operations import Dropped, Operations
 
 aten = torch.ops.aten
 
@@ -20,44 +23,37 @@ class Padded:
     """Sentences of the same number of sub-words, T = B * L: two products over all pairs and a softmax in float32.
 
     Attributes:
+        operations: softmax and dropout.
         batch: B.
         length: L, padding among them.
-        bias: (B * h, 1, L) in the work type, far below 0 at padding; None where nothing is padded.
-        mask: scaled dropout mask of the attention weights in the work type, (B * h, L, L); None for no dropout.
+        padding: what the operations know of it.
+        dropped: dropout of the attention weights, (B * h, L, L); None for none.
     """
 
+    operations: Operations
     batch: int
     length: int
-    bias: Tensor | None
-    mask: Tensor | None
+    padding: Any
+    dropped: Dropped
 
     def forward(self, qkv: Tensor, heads: int) -> tuple[Tensor, Held]:
         """The context, and what `backward` needs."""
         b, length, h = self.batch, self.length, heads
         d = qkv.shape[1] // 3 // h
         q, k, v = qkv.view(b, length, 3, h, d).permute(2, 0, 3, 1, 4).reshape(3, b * h, length, d).unbind(0)
-        scale = 1 / math.sqrt(d)
-        if self.bias is None:
-            scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
-        else:
-            scores = torch.baddbmm(self.bias, q, k.transpose(1, 2), alpha=scale)
-        p = torch.softmax(scores, -1, dtype=torch.float32).to(qkv.dtype)
-        kept = p if self.mask is None else p * self.mask
-        return torch.bmm(kept, v).view(b, h, length, d).transpose(1, 2).reshape(b * length, h * d), (q, k, v, p)
+        weights, kept = self.operations.attend(q, k, self.padding, self.dropped)
+        context = torch.bmm(kept, v).view(b, h, length, d).transpose(1, 2).reshape(b * length, h * d)
+        return context, (q, k, v, weights, kept)
 
     def backward(self, gradient: Tensor, held: Held, heads: int) -> Tensor:
         """The gradient of ``qkv`` from that of the context."""
-        q, k, v, p = held
+        q, k, v, weights, kept = held
         b, length, h = self.batch, self.length, heads
         d = gradient.shape[1] // h
         g_c = gradient.view(b, length, h, d).transpose(1, 2).reshape(b * h, length, d)
-        kept = p if self.mask is None else p * self.mask
         g_v = torch.bmm(kept.transpose(1, 2), g_c)
-        g_p = torch.bmm(g_c, v.transpose(1, 2))
-        if self.mask is not None:
-            g_p.mul_(self.mask)
-        g_s = aten._softmax_backward_data(g_p.float(), p.float(), -1, torch.float32)
-        g_s = g_s.mul_(1 / math.sqrt(d)).to(q.dtype)
+        g_kept = torch.bmm(g_c, v.transpose(1, 2))
+        g_s = self.operations.attend_backward(g_kept, weights, self.dropped, 1 / math.sqrt(d))
         g_qkv = torch.stack((torch.bmm(g_s, k), torch.bmm(g_s.transpose(1, 2), q), g_v))
         return g_qkv.view(3, b, h, length, d).permute(1, 3, 0, 2, 4).reshape(b * length, 3 * h * d)
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from tasks.compute import Machine
 from tasks.depths import rate_factor
 from tasks.fast_attention import Attention, Padded
-from tasks.fast_dropout import MaskSource
 from tasks.fast_graphs import PackedPasses
 from tasks.fast_layers import GELU, ROWS, EmbeddingWeights, LayerWeights, Shape, layer_parts, unfit_family
+from tasks.fast_operations import operations
 from tasks.fast_passes import Passes, Through
 from tasks.flat import Entry, FlatAdamW
 
@@ -132,16 +132,16 @@ class FastEngine:
         if not frozen_layers:
             gradients = {name: self.flat.gradients[name] for name in embedding}
             embedding = {name: self.flat.views[name] for name in embedding}
+        do = operations(work_type, device)
+        self._operations, self._source = do, do.dropout
         self._passes = Passes(
             EmbeddingWeights(**{name: value.to(device) for name, value in embedding.items()}, grads=gradients),
             [self._layer_weights(number, work_type) for number in range(len(self._layers))],
-            Shape(self._heads, config.layer_norm_eps, GELU[config.hidden_act]),
+            Shape(self._heads, config.layer_norm_eps, GELU[config.hidden_act], do),
             frozen_layers,
         )
         self._anchor = torch.zeros((), device=device, requires_grad=True)
-        self._masks = MaskSource(device, work_type)
-        self._work_type = work_type
-        self._packed = PackedPasses(self._passes, self._compact, self._masks, dropout, attention_dropout)
+        self._packed = PackedPasses(self._passes, self._compact, self._source, dropout, attention_dropout)
         for name, parameter in head.named_parameters():  # the head trains in place
             parameter.data = self.flat.views[f"head.{name}"]
             parameter.grad = self.flat.gradients[f"head.{name}"]
@@ -169,7 +169,7 @@ class FastEngine:
             self.model.base_model.to("cpu")
             self._lent = False
         randomness = (self.seed * 1_000_003 + number) % 2**63
-        self._masks.generator.manual_seed(randomness)
+        self._source.seed(randomness)
         if self.packs and self.attention_dropout:
             torch.cuda.manual_seed(randomness)
         total = torch.zeros((), device=self.device)
@@ -237,9 +237,9 @@ class FastEngine:
         ids, answered = batch["input_ids"], batch["answered"]
         rows = ids.numel()
         with torch.no_grad():
-            masks = self._masks.several(self.dropout, self._passes.masks, (rows, self._hidden))
+            dropped = self._source.several(self.dropout, self._passes.dropouts, (rows, self._hidden))
             hidden, tape = self._passes.forward(
-                self._compact[ids], None, self._attentions(batch), masks, _filled(answered, rows)
+                self._compact[ids], None, self._attentions(batch), dropped, _filled(answered, rows)
             )
         hidden = Through.apply(self._anchor, hidden, partial(self._passes.backward, tape=tape))  # type: ignore[no-untyped-call]
         return hidden[: len(answered)], batch["targets"]
@@ -247,13 +247,10 @@ class FastEngine:
     def _attentions(self, batch: dict[str, Any]) -> Sequence[Attention]:
         """That of each layer; they differ in what they drop."""
         count, length = batch["input_ids"].shape
-        bias = None
-        if batch["padded"]:
-            away = (1 - batch["attention_mask"]).to(self._work_type) * torch.finfo(self._work_type).min / 2
-            bias = away[:, None, None, :].expand(-1, self._heads, 1, -1).reshape(-1, 1, length)
+        padding = self._operations.padding(batch["attention_mask"], self._heads)
         square = (count * self._heads, length, length)
-        masks = self._masks.several(self.attention_dropout, len(self._layers), square)
-        return [Padded(count, length, bias, mask) for mask in masks]
+        draws = self._source.several(self.attention_dropout, len(self._layers), square)
+        return [Padded(self._operations, count, length, padding, dropped) for dropped in draws]
 
     def _trained_layers(self) -> list[tuple[int, dict[str, list[Tensor]]]]:
         return list(enumerate(self._layers))[self._frozen :]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tasks.fast_attention import Packed
-from tasks.fast_dropout import MaskSource
+from tasks.fast_dropout import Source
 from tasks.fast_passes import Backward, Passes, Tape
 from tasks.resident import Form, Laid, Lay, PackedBatch
 
@@ -40,17 +40,17 @@ class PackedPasses:
     """Runs the passes over packed batches and records them where the device can."""
 
     def __init__(
-        self, passes: Passes, compact: Tensor, masks: MaskSource, dropout: float, attention_dropout: float
+        self, passes: Passes, compact: Tensor, dropped: Source, dropout: float, attention_dropout: float
     ) -> None:
         """Nothing runs yet.
 
         Args:
             compact: row of the embedding for each sub-word id, (V,).
-            masks: of dropout, seeded by who calls.
+            dropped: gives dropout, seeded by who calls.
             dropout: share of hidden states.
             attention_dropout: share of the attention weights.
         """
-        self._passes, self._compact, self._masks = passes, compact, masks
+        self._passes, self._compact, self._source = passes, compact, dropped
         self._dropout, self._attention_dropout = dropout, attention_dropout
         self._recordings: dict[tuple[Form, Lay], Recording | None] = {}
         self._buffers: dict[tuple[str, int], Tensor] = {}
@@ -90,11 +90,11 @@ class PackedPasses:
         laid = batch.lay(windows, batch.form)
         passes = self._passes
         attention = Packed(laid.bounds, batch.form.longest, self._attention_dropout)
-        masks = self._masks.several(
-            self._dropout, passes.masks, (batch.form.sub_words, passes.embedding.words.shape[1])
+        dropped = self._source.several(
+            self._dropout, passes.dropouts, (batch.form.sub_words, passes.embedding.words.shape[1])
         )
         hidden, tape = passes.forward(
-            self._compact[laid.ids], laid.places, [attention] * len(passes.layers), masks, None
+            self._compact[laid.ids], laid.places, [attention] * len(passes.layers), dropped, None
         )
         return laid, hidden, tape
 
@@ -113,7 +113,7 @@ class PackedPasses:
     def _record(self, batch: PackedBatch) -> Recording:
         device = self._compact.device
         forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        forward.register_generator_state(self._masks.generator)
+        forward.register_generator_state(self._source.generator)
         windows = torch.zeros(batch.form.windows, dtype=torch.long, device=device)
         width = self._passes.embedding.words.shape[1]
         hidden, gradient = (self._buffer(name, batch.form.sub_words, width) for name in ("hidden", "gradient"))

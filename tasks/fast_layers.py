@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tasks.fast_attention import Attention
+from tasks.fast_operations import Dropped, Held, Operations
 
 aten = torch.ops.aten
 
@@ -46,19 +47,12 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a layer must know beside its weights: heads, epsilon of the norms, form of GELU."""
+    """What a layer must know beside its weights: heads, epsilon of the norms, form of GELU, how small things are done."""
 
     heads: int
     epsilon: float
     gelu: str
-
-
-@dataclass(frozen=True)
-class Masks:
-    """Scaled dropout masks of a layer's two outputs in the work type, (T, H) each; None for no dropout."""
-
-    first: Tensor | None
-    second: Tensor | None
+    operations: Operations
 
 
 def unfit_family(model: Any) -> str | None:
@@ -95,71 +89,70 @@ def layer_parts(layer: Any) -> dict[str, list[Tensor]]:
     }
 
 
-Held = tuple[Any, ...]
-
-
 def layer_forward(
-    x: Tensor, w: LayerWeights, attention: Attention, masks: Masks, shape: Shape, rows: Tensor | None
-) -> tuple[Tensor, Held]:
-    """One layer: (T, H) float32 to (T, H) float32, or to (n, H) where only n rows are wanted.
+    x: tuple[Tensor, Tensor],
+    w: LayerWeights,
+    attention: Attention,
+    dropped: tuple[Dropped, Dropped],
+    shape: Shape,
+    rows: Tensor | None,
+) -> tuple[tuple[Tensor, Tensor], Held]:
+    """One layer: (T, H) to (T, H), or to (n, H) where only n rows are wanted; each in float32 and in the work type.
 
     Args:
+        dropped: dropout of the layer's two branches.
         rows: those of the T that are wanted, each once, int64 (n,); None for all. The last layer's are those with a
             label: nobody reads the others, so they attend and are attended to, but go no further.
 
     Returns:
         What comes out, and what `layer_backward` needs.
     """
-    hidden = x.shape[1]
-    work = w.qkv.dtype
-    xw = x.to(work)
+    stream, xw = x
+    norm = shape.operations.norm
     qkv = aten.linear(xw, w.qkv, w.qkv_bias)
     c, seen = attention.forward(qkv, shape.heads)
-    stream = x
     if rows is not None:
-        c, stream = c.index_select(0, rows), x.index_select(0, rows)
+        c, stream = c.index_select(0, rows), stream.index_select(0, rows)
     o = aten.linear(c, w.out, w.out_bias)
-    if masks.first is not None:
-        o.mul_(masks.first)
-    r1 = stream + o
-    y, mean1, rstd1 = aten.native_layer_norm(r1, [hidden], w.norm1, w.norm1_bias, shape.epsilon)
-    yw = y.to(work)
+    y, yw, held1 = norm(o, dropped[0], stream, w.norm1, w.norm1_bias, shape.epsilon)
     u = aten.linear(yw, w.up, w.up_bias)
     a = aten.gelu(u, approximate=shape.gelu)
     z = aten.linear(a, w.down, w.down_bias)
-    if masks.second is not None:
-        z.mul_(masks.second)
-    r2 = y + z
-    out, mean2, rstd2 = aten.native_layer_norm(r2, [hidden], w.norm2, w.norm2_bias, shape.epsilon)
-    return out, (xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2)
+    out, out_w, held2 = norm(z, dropped[1], y, w.norm2, w.norm2_bias, shape.epsilon)
+    return (out, out_w), (xw, seen, c, held1, yw, u, a, held2)
 
 
 def layer_backward(
-    gradient: Tensor,
+    gradient: tuple[Tensor, Tensor | None],
     held: Held,
     w: LayerWeights,
     attention: Attention,
-    masks: Masks,
+    dropped: tuple[Dropped, Dropped],
     shape: Shape,
     rows: Tensor | None,
-) -> Tensor:
-    """The gradient of ``x`` from that of what came out; those of the weights are written to ``w.grads``."""
-    xw, seen, c, r1, mean1, rstd1, yw, u, a, r2, mean2, rstd2 = held
+) -> tuple[Tensor, Tensor | None]:
+    """The gradient of ``x`` from that of what came out; those of the weights are written to ``w.grads``.
+
+    Gradients of the stream come in two parts that are still to be added, one in float32 and one in the work type.
+    """
+    xw, seen, c, held1, yw, u, a, held2 = held
     g = w.grads
-    work = w.qkv.dtype
-    g_r2 = _norm_backward(gradient, r2, mean2, rstd2, w.norm2, w.norm2_bias, g["norm2"], g["norm2_bias"])
-    g_z = g_r2.to(work) if masks.second is None else masks.second * g_r2.to(work)
-    g_a = _linear_backward(g_z, a, w.down, g["down"], g["down_bias"])
-    g_u = aten.gelu_backward(g_a, u, approximate=shape.gelu)
-    g_y = g_r2 + _linear_backward(g_u, yw, w.up, g["up"], g["up_bias"])
-    g_r1 = _norm_backward(g_y, r1, mean1, rstd1, w.norm1, w.norm1_bias, g["norm1"], g["norm1_bias"])
-    g_o = g_r1.to(work) if masks.first is None else masks.first * g_r1.to(work)
-    g_c = _linear_backward(g_o, c, w.out, g["out"], g["out_bias"])
+    do = shape.operations
+    norm2, norm1 = (w.norm2, w.norm2_bias), (w.norm1, w.norm1_bias)
+    g_r2, g_z = do.norm_backward(gradient, held2, dropped[1], norm2, (g["norm2"], g["norm2_bias"], g["down_bias"]))
+    g_a = _product_backward(g_z, a, w.down, g["down"])
+    g_u = do.gelu_backward(g_a, u, shape.gelu, g["up_bias"])
+    g_y = _product_backward(g_u, yw, w.up, g["up"])
+    g_r1, g_o = do.norm_backward(
+        (g_r2, g_y), held1, dropped[0], norm1, (g["norm1"], g["norm1_bias"], g["out_bias"])
+    )
+    g_c = _product_backward(g_o, c, w.out, g["out"])
     if rows is not None:
         g_c = g_c.new_zeros(xw.shape).index_copy_(0, rows, g_c)
     g_qkv = attention.backward(g_c, seen, shape.heads)
-    g_x = _linear_backward(g_qkv, xw, w.qkv, g["qkv"], g["qkv_bias"])
-    return g_r1 + g_x if rows is None else g_x.float().index_add_(0, rows, g_r1)
+    torch.sum(g_qkv, 0, out=g["qkv_bias"])
+    g_x = _product_backward(g_qkv, xw, w.qkv, g["qkv"])
+    return (g_r1, g_x) if rows is None else (g_x.float().index_add_(0, rows, g_r1), None)
 
 
 @dataclass(frozen=True)
@@ -208,10 +201,9 @@ def embedding_backward(gradient: Tensor, held: Held, w: EmbeddingWeights) -> Non
     torch.sum(by_position, 0, out=g["kind"])
 
 
-def _linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor, g_bias: Tensor) -> Tensor:
-    """Write the gradients of ``x @ weight.T + bias`` for weight and bias; return the one for x."""
+def _product_backward(gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor) -> Tensor:
+    """Write the gradient of ``x @ weight.T`` for weight; return the one for x."""
     torch.mm(gradient.t(), x, out=g_weight)
-    torch.sum(gradient, 0, out=g_bias)
     return gradient @ weight
 
 

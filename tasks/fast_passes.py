@@ -14,15 +14,14 @@ from torch import Tensor
 from tasks.fast_attention import Attention
 from tasks.fast_layers import (
     EmbeddingWeights,
-    Held,
     LayerWeights,
-    Masks,
     Shape,
     embedding_backward,
     embedding_forward,
     layer_backward,
     layer_forward,
 )
+from tasks.fast_operations import Dropped, Held
 
 Backward = Callable[[Tensor], None]
 
@@ -32,9 +31,9 @@ class Tape:
     """What the backward pass needs of a forward pass; what is not trained leaves nothing."""
 
     embedding: Held | None
-    first: Tensor | None
-    last: Tensor | None
-    layers: list[tuple[int, Held, Attention, Masks, Tensor | None]]
+    first: Dropped
+    last: Dropped
+    layers: list[tuple[int, Held, Attention, tuple[Dropped, Dropped], Tensor | None]]
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class Passes:
     frozen: int
 
     @property
-    def masks(self) -> int:
-        """How many dropout masks `forward` wants."""
+    def dropouts(self) -> int:
+        """How many dropouts `forward` wants."""
         return 2 * len(self.layers) + 2
 
     @property
@@ -68,7 +67,7 @@ class Passes:
         ids: Tensor,
         places: Tensor | None,
         attentions: Sequence[Attention],
-        masks: Sequence[Tensor | None],
+        dropped: Sequence[Dropped],
         rows: Tensor | None,
     ) -> tuple[Tensor, Tape]:
         """Hidden states of the last layer after dropout, float32 (T, H), or of ``rows`` alone, (n, H).
@@ -77,30 +76,32 @@ class Passes:
             ids: rows of the embedding, (B, L) or packed (T,).
             places: of each packed sub-word in its sentence, (T,).
             attentions: one for each layer.
-            masks: `masks` of them, (T, H) in the work type, or None each; of ``rows`` alone the first n of each.
+            dropped: `dropouts` of them, (T, H) each; of ``rows`` alone the first n rows count.
             rows: int64 (n,), each once.
         """
+        do = self.shape.operations
         hidden, held = embedding_forward(ids, places, self.embedding, self.shape.epsilon)
-        first, *others, last = masks
-        hidden = hidden if first is None else hidden * first
+        first, *others, last = dropped
+        both = do.drop(hidden, first)
         tape = Tape(None if self.frozen else held, first, _top(last, rows), [])
         for number, (weights, attention) in enumerate(zip(self.layers, attentions, strict=True)):
             wanted = rows if number == len(self.layers) - 1 else None
-            drop = Masks(_top(others[2 * number], wanted), _top(others[2 * number + 1], wanted))
-            hidden, held = layer_forward(hidden, weights, attention, drop, self.shape, wanted)
+            drop = _top(others[2 * number], wanted), _top(others[2 * number + 1], wanted)
+            both, held = layer_forward(both, weights, attention, drop, self.shape, wanted)
             if number >= self.frozen:
                 tape.layers.append((number, held, attention, drop, wanted))
-        return hidden if tape.last is None else hidden * tape.last, tape
+        return do.drop(both[0], tape.last)[0], tape
 
     def backward(self, gradient: Tensor, tape: Tape) -> None:
         """Write the gradients of all weights from that of the hidden states; empties the tape."""
-        gradient = gradient if tape.last is None else gradient * tape.last
+        do = self.shape.operations
+        parts: tuple[Tensor, Tensor | None] = do.drop(gradient, tape.last)[0], None
         while tape.layers:
             number, held, attention, drop, rows = tape.layers.pop()
-            gradient = layer_backward(gradient, held, self.layers[number], attention, drop, self.shape, rows)
+            parts = layer_backward(parts, held, self.layers[number], attention, drop, self.shape, rows)
         if tape.embedding is not None:
-            gradient = gradient if tape.first is None else gradient * tape.first
-            embedding_backward(gradient, tape.embedding, self.embedding)
+            whole = parts[0] if parts[1] is None else parts[0] + parts[1]
+            embedding_backward(do.drop(whole, tape.first)[0], tape.embedding, self.embedding)
 
 
 class Through(torch.autograd.Function):
@@ -120,6 +121,6 @@ class Through(torch.autograd.Function):
         return None, None, None
 
 
-def _top(mask: Tensor | None, rows: Tensor | None) -> Tensor | None:
-    """As much of a dropout mask as these rows need."""
-    return mask if rows is None or mask is None else mask[: len(rows)]
+def _top(dropped: Dropped, rows: Tensor | None) -> Dropped:
+    """As much of a dropout as these rows need: a mask has a row for each, keys suit any number."""
+    return dropped[: len(rows)] if isinstance(dropped, Tensor) and rows is not None else dropped

@@ -1,11 +1,14 @@
 """All trained numbers in one float32 vector, with AdamW over it: one pass instead of one per tensor."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from tasks.compiled import BITS, available
 
 CHUNK = 1 << 20  # numbers that are worked on at once: what one pass has read the next finds in the processor's cache
 ROW = 1 << 10  # numbers whose norm one thread takes: torch takes that of a whole vector on a single one
@@ -59,6 +62,7 @@ class FlatAdamW:
         self.second = torch.zeros(total, device=device)
         self.steps = torch.zeros((), device=device)
         self._chunk = CHUNK if device.type == "cpu" else 8 * CHUNK  # on a card each piece starts kernels of its own
+        self._compiled = device.type == "cpu" and work_type in BITS and available()
         self._low = work_type != torch.float32
         self._split = split
         self.work = torch.empty(split, dtype=work_type, device=device) if self._low else self.master[:split]
@@ -94,7 +98,15 @@ class FlatAdamW:
         return {name: self.master[at : at + count].view(shape) for name, (at, count, shape) in self._places.items()}
 
     def norm(self) -> Tensor:
-        """Norm of the gradients that backward wrote, shape ()."""
+        """Norm of the gradients that backward wrote, or that were put, shape ()."""
+        if self._compiled:
+            from tasks.flat_kernels import squares
+
+            total = torch.zeros(1, dtype=torch.float64)
+            parts = torch.empty(torch.get_num_threads(), dtype=torch.float64)
+            for gradient in [self._given] if self._given is not None else [self._work_gradient, self._plain_gradient]:
+                squares(BITS[gradient.dtype])(gradient, total, len(gradient), parts)
+            return total.sqrt().squeeze(0)
         parts = []
         for part in self._parts(0, len(self.master)):
             gradient = self._gradient(part)
@@ -143,6 +155,10 @@ class FlatAdamW:
     def _update(self, rate: float | Tensor, max_norm: float) -> None:
         scale = (self.norm() / max_norm).clamp(min=1.0)
         self.steps += 1
+        if self._compiled:
+            self._update_compiled(rate, scale.item())
+            self._given = None
+            return
         for (factor, decay), spans in self._groups.items():
             for part in (part for span in spans for part in self._parts(*span)):
                 torch._fused_adamw_(
@@ -166,10 +182,35 @@ class FlatAdamW:
                     self.work[part].copy_(self.master[part])
         self._given = None
 
-    def _parts(self, start: int, end: int) -> Iterator[slice]:
+    def _update_compiled(self, rate: float, scale: float) -> None:
+        from tasks.flat_kernels import adamw
+
+        beta1, beta2 = self.betas
+        steps = self.steps.item()
+        root = math.sqrt(1 - beta2**steps)
+        for (factor, decay), spans in self._groups.items():
+            own = rate * factor
+            numbers = (
+                1 / scale, 1 - own * decay, own / (1 - beta1**steps) * root,
+                beta1, beta2, 1 - beta1, 1 - beta2, self.epsilon * root,
+            )  # fmt: skip
+            for part in (part for span in spans for part in self._parts(*span, len(self.master))):
+                low = self._low and part.start < self._split
+                if self._given is not None:
+                    gradient = self._given[part]
+                elif part.start < self._split:
+                    gradient = self._work_gradient[part]
+                else:
+                    gradient = self._plain_gradient[part.start - self._split : part.stop - self._split]
+                adamw(BITS[gradient.dtype], low=low)(
+                    self.master[part], self.first[part], self.second[part], gradient,
+                    self.work[part] if low else 0, part.stop - part.start, *numbers,
+                )  # fmt: skip
+
+    def _parts(self, start: int, end: int, most: int = 0) -> Iterator[slice]:
         """Slices of not too many numbers, none of which lies on both sides of the split."""
         while start < end:
-            stop = min(start + self._chunk, end, self._split if start < self._split else end)
+            stop = min(start + (most or self._chunk), end, self._split if start < self._split else end)
             yield slice(start, stop)
             start = stop
 

@@ -17,6 +17,7 @@ from tasks.compute import Machine
 from tasks.depths import depths, freeze
 from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
+from tasks.fast_dropout import MaskSource
 from tasks.fast_engine import FastEngine, unfit
 from tasks.fast_layers import layer_parts
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
@@ -195,18 +196,17 @@ def test_bfloat16_stays_close(request: pytest.FixtureRequest) -> None:
     assert losses[1] != losses[0]
 
 
-def test_dropout_has_its_share_and_follows_from_seed_and_step(request: pytest.FixtureRequest) -> None:
-    model, windows, pad = setting("bert_folder", request)
-    engine = engine_of(model, windows, pad, dropout=0.25)
-    engine._masks.generator.manual_seed(5)
-    mask = engine._masks.draw(0.25, (400, 500))
+def test_dropout_masks_have_their_share_and_follow_from_the_seed() -> None:
+    source = MaskSource(torch.device("cpu"), torch.float32)
+    source.seed(5)
+    mask = source.draw(0.25, (400, 500))
     assert mask is not None
     assert sorted(mask.unique().tolist()) == pytest.approx([0.0, 4 / 3])
     assert (mask == 0).float().mean().item() == pytest.approx(0.25, abs=0.005)
     assert (mask == 0).float().mean(0).std().item() == pytest.approx((0.25 * 0.75 / 400) ** 0.5, rel=0.15)
-    engine._masks.generator.manual_seed(5)
-    assert torch.equal(mask, engine._masks.draw(0.25, (400, 500)))
-    assert engine._masks.draw(0.0, (4, 5)) is None
+    source.seed(5)
+    assert torch.equal(mask, source.draw(0.25, (400, 500)))
+    assert source.draw(0.0, (4, 5)) is None
 
 
 def test_dropout_changes_the_loss_and_so_does_that_of_attention(request: pytest.FixtureRequest) -> None:
