@@ -13,7 +13,7 @@ only_cuda=$(grep -oE '^(nvidia|cuda|triton)[a-z0-9-]*' requirements-cuda.lock | 
 compile requirements.lock $only_cuda
 {
     echo "# Versions that decide numbers: a change reruns finetune and evaluate. Made by \`make lock\`."
-    grep -E '^(torch|transformers|tokenizers|numpy|accelerate|peft|rouge-score|sacrebleu)==' requirements.lock | grep -v "python_full_version >=" | sed 's/ *;.*//'
+    grep -E '^(torch|transformers|tokenizers|numpy|numba|llvmlite|accelerate|peft|rouge-score|sacrebleu)==' requirements.lock | grep -v "python_full_version >=" | sed 's/ *;.*//'
 } > numerics.lock
 if grep -qE 'file:|\+cpu' requirements.lock requirements-cuda.lock; then
     echo "error: a lock names a local file or build, which installs nowhere else" >&2

@@ -12,7 +12,7 @@ from tasks.objectives import CLASSES, Objective
 if TYPE_CHECKING:
     import torch
 
-POOL = 32  # batches whose examples are sorted by length together
+POOL = 100  # batches whose examples are sorted by length together: CoNLL's have 5 % padding then, with 32 they have 12
 
 
 def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:

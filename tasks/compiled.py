@@ -10,14 +10,13 @@ Threads of Numba's own would fight with that pool, whose idle threads spin.
 """
 
 import ctypes
-import functools
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from struct import Struct
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -26,7 +25,9 @@ from numba import carray, cfunc, config, njit, types
 from numba.extending import intrinsic, overload
 from torch import Tensor
 
-OPENMP = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
+from tasks.openmp import library
+
+Inner = TypeVar("Inner", bound=Callable[..., Any])
 MOST = 24  # arguments of a function
 LOOSE = {"reassoc", "contract", "nsz", "arcp"}  # sums may be reordered; NaN stays NaN
 BITS = {torch.bfloat16: np.uint16, torch.float32: np.float32}  # as which Numba, which has no bfloat16, sees numbers
@@ -71,27 +72,7 @@ class Locator:
         return self._name
 
 
-config.CACHE_LOCATOR_CLASSES = (
-    "tasks.compiled.Locator,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
-)
-
-
-@functools.cache
-def _openmp() -> Any:
-    """GNU OpenMP as torch has loaded it, or None where torch has another."""
-    library = ctypes.CDLL(None)
-    if not all(hasattr(library, name) for name in OPENMP):
-        return None
-    for name in OPENMP[1:]:
-        binding.add_symbol(f"hone_{name}", ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
-    library.GOMP_parallel.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint, ctypes.c_uint)
-    library.GOMP_parallel.restype = None
-    return library
-
-
-def available() -> bool:
-    """Whether functions can run on torch's threads here; else torch's own operations have to do."""
-    return _openmp() is not None
+config.CACHE_LOCATOR_CLASSES = "tasks.compiled.Locator,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
 
 
 class Function:
@@ -109,19 +90,21 @@ class Function:
             floats: how many floats behind them.
 
         Raises:
-            RuntimeError: there is no GNU OpenMP; ask `available` before.
+            RuntimeError: there is no GNU OpenMP; ask tasks.openmp before.
         """
-        library = _openmp()
-        if library is None:
+        openmp = library()
+        if openmp is None:
             raise RuntimeError("torch was built without GNU OpenMP")
-        compiled = cfunc(
-            types.void(types.voidptr), nopython=True, cache=True, fastmath=LOOSE, error_model="numpy"
-        )(body)
+        for name in ("GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads"):
+            binding.add_symbol(f"hone_{name}", ctypes.cast(getattr(openmp, name), ctypes.c_void_p).value)
+        compiled = cfunc(types.void(types.voidptr), nopython=True, cache=True, fastmath=LOOSE, error_model="numpy")(
+            body
+        )
         self.from_disk = compiled.cache_hits > 0
         self._address = compiled.address
         self._compiled = compiled  # owns the code
         self._pack = Struct(f"{whole}q{floats}d").pack
-        self._run = library.GOMP_parallel
+        self._run = openmp.GOMP_parallel
 
     def __call__(self, *arguments: float | Tensor) -> None:
         """Run it; tensors must be contiguous, their addresses are handed over."""
@@ -136,13 +119,19 @@ def function(whole: int, floats: int = 0) -> Callable[[Callable[[Any], None]], F
 
 # What follows is for use within such functions.
 
+
+def inner(body: Inner) -> Inner:
+    """Decorator: a function that compiled functions call."""
+    return cast(Inner, njit(fastmath=LOOSE)(body))
+
+
 barrier = types.ExternalFunction("hone_GOMP_barrier", types.void())
 thread = types.ExternalFunction("hone_omp_get_thread_num", types.int32())
 threads = types.ExternalFunction("hone_omp_get_num_threads", types.int32())
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _pointer(_: Any, address: Any) -> Any:
+def _pointer(_: Any, address: Any) -> Any:  # noqa: ARG001, Numba goes by the names
     def generate(__: Any, builder: Any, ___: Any, values: Sequence[Any]) -> Any:
         return builder.inttoptr(values[0], ir.IntType(8).as_pointer())
 
@@ -150,7 +139,7 @@ def _pointer(_: Any, address: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def from_bits(_: Any, value: Any) -> Any:
+def from_bits(_: Any, value: Any) -> Any:  # noqa: ARG001
     """The float32 with these 32 bits."""
 
     def generate(__: Any, builder: Any, ___: Any, values: Sequence[Any]) -> Any:
@@ -160,7 +149,7 @@ def from_bits(_: Any, value: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def to_bits(_: Any, value: Any) -> Any:
+def to_bits(_: Any, value: Any) -> Any:  # noqa: ARG001
     """The 32 bits of a float32."""
 
     def generate(__: Any, builder: Any, ___: Any, values: Sequence[Any]) -> Any:
@@ -169,20 +158,20 @@ def to_bits(_: Any, value: Any) -> Any:
     return types.uint32(types.float32), generate
 
 
-@njit  # type: ignore[untyped-decorator]
+@inner
 def arguments(p: Any) -> tuple[Any, Any]:
     """The arguments, once as whole numbers and once as floats; their places count on through both."""
     return carray(p, MOST, np.int64), carray(p, MOST, np.float64)
 
 
-@njit  # type: ignore[untyped-decorator]
+@inner
 def numbers(address: int, shape: Any, kind: Any) -> Any:
     """The array of ``shape`` at an address; ``kind`` is np.float32 or np.uint16, for example."""
     return carray(_pointer(address), shape, kind)
 
 
-@njit  # type: ignore[untyped-decorator]
-def share(count: int) -> tuple[int, int]:
+@inner
+def share(count: Any) -> tuple[Any, Any]:
     """Begin and end of what this thread has to do of ``count`` things."""
     here, all_ = np.int64(thread()), np.int64(threads())
     return count * here // all_, count * (here + 1) // all_
@@ -205,21 +194,21 @@ def narrow(value: Any, kind: Any) -> Any:
     raise NotImplementedError(value, kind)
 
 
-@njit  # type: ignore[untyped-decorator]
+@inner
 def _to_bfloat16(value: Any) -> Any:
     bits = to_bits(value)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-    return np.uint16(rounded) if value == value else np.uint16(0x7FC0)  # noqa: PLR0124, NaN stays NaN
+    return np.uint16(rounded) if value == value else np.uint16(0x7FC0)
 
 
 @overload(narrow, strict=False)  # type: ignore[untyped-decorator]
-def _narrow(value: Any, kind: Any) -> Any:
+def _narrow(value: Any, kind: Any) -> Any:  # noqa: ARG001
     if kind.dtype == types.uint16:
-        return lambda value, kind: _to_bfloat16(value)
-    return lambda value, kind: np.float32(value)
+        return lambda value, kind: _to_bfloat16(value)  # noqa: ARG005
+    return lambda value, kind: np.float32(value)  # noqa: ARG005
 
 
-@njit(fastmath=LOOSE)  # type: ignore[untyped-decorator]
+@inner
 def exponential(x: Any) -> Any:
     """e to the power of x, float32, x at most 88; coefficients of the Cephes library (Moshier 1992)."""
     x = max(x, np.float32(-87.0))
@@ -235,12 +224,12 @@ def exponential(x: Any) -> Any:
     return p * from_bits(np.uint32((np.int32(n) + np.int32(127)) << np.int32(23)))
 
 
-@njit  # type: ignore[untyped-decorator]
+@inner
 def kept(index: Any, first: Any, second: Any, limit: Any) -> Any:
     """Whether dropout keeps the unit of this number: 32 random bits that follow from it and the two keys.
 
-    A hash in place of a generator (counter-based random numbers, Salmon et al. 2011), with the multipliers and shifts of
-    MurmurHash3's last mixing (Appleby 2011) and the second key between its rounds.
+    A hash in place of a generator (counter-based random numbers, Salmon et al. 2011): the multipliers and shifts of the
+    last mixing of MurmurHash3 (Appleby 2011), with the second key between its rounds.
     """
     h = np.uint32(np.uint32(np.uint32(index) + first) * np.uint32(0x9E3779B9))  # Numba widens each result
     h = np.uint32(np.uint32(h ^ (h >> np.uint32(16)) ^ second) * np.uint32(0x85EBCA6B))

@@ -16,8 +16,9 @@ from torch import Tensor
 from tasks.compute import Machine
 from tasks.depths import rate_factor
 from tasks.fast_attention import Attention, Padded
+from tasks.fast_families import GELU, ROWS, layer_parts, unfit_family
 from tasks.fast_graphs import PackedPasses
-from tasks.fast_layers import GELU, ROWS, EmbeddingWeights, LayerWeights, Shape, layer_parts, unfit_family
+from tasks.fast_layers import EmbeddingWeights, LayerWeights, Shape
 from tasks.fast_operations import operations
 from tasks.fast_passes import Passes, Through
 from tasks.flat import Entry, FlatAdamW

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tasks.fast_attention import Packed
-from tasks.fast_dropout import Source
+from tasks.fast_dropout import MaskSource, Source
 from tasks.fast_passes import Backward, Passes, Tape
 from tasks.resident import Form, Laid, Lay, PackedBatch
 
@@ -113,7 +113,8 @@ class PackedPasses:
     def _record(self, batch: PackedBatch) -> Recording:
         device = self._compact.device
         forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        forward.register_generator_state(self._source.generator)
+        if isinstance(self._source, MaskSource):  # on a card it is; keys would be recorded once for all
+            forward.register_generator_state(self._source.generator)
         windows = torch.zeros(batch.form.windows, dtype=torch.long, device=device)
         width = self._passes.embedding.words.shape[1]
         hidden, gradient = (self._buffer(name, batch.form.sub_words, width) for name in ("hidden", "gradient"))

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from tasks.compute import Machine
-from tasks.fast_layers import GELU, ROWS, layer_parts, unfit_family
+from tasks.fast_families import GELU, ROWS, layer_parts, unfit_family
 
 MATRICES = ("qkv", "out", "up", "down")
 

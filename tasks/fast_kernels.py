@@ -9,10 +9,21 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from tasks.compiled import (
-    LOOSE, Function, arguments, barrier, exponential, function, kept, narrow, numbers, share, thread, threads, widen,
+    Function,
+    arguments,
+    barrier,
+    exponential,
+    function,
+    inner,
+    kept,
+    narrow,
+    numbers,
+    share,
+    thread,
+    threads,
+    widen,
 )  # fmt: skip
 
 LONGEST = 4096  # sub-words of a sentence whose softmax fits into a thread's scratch memory
@@ -95,7 +106,11 @@ def norm_backward(work: Any) -> Function:
             numbers(a[2], shape, np.float32),
         )
         means, inverses = numbers(a[3], a[12], np.float32), numbers(a[4], a[12], np.float32)
-        weight, g_r, g_o = numbers(a[5], width, np.float32), numbers(a[6], shape, np.float32), numbers(a[7], shape, work)
+        weight, g_r, g_o = (
+            numbers(a[5], width, np.float32),
+            numbers(a[6], shape, np.float32),
+            numbers(a[7], shape, work),
+        )
         g_weight, g_bias, sums = (
             numbers(a[8], width, np.float32),
             numbers(a[9], width, np.float32),
@@ -148,7 +163,7 @@ def norm_backward(work: Any) -> Function:
     return body
 
 
-@njit(fastmath=LOOSE)  # type: ignore[untyped-decorator]
+@inner
 def _normal(x: Any) -> tuple[Any, Any]:
     """Distribution function of the normal distribution and e^(-x^2/2), float32.
 
@@ -165,7 +180,7 @@ def _normal(x: Any) -> tuple[Any, Any]:
     return np.float32(1) - tail if x > 0 else tail, e
 
 
-@njit(fastmath=LOOSE)  # type: ignore[untyped-decorator]
+@inner
 def _logistic(x: Any) -> tuple[Any, Any]:
     """What takes the place of the distribution function in GELU's form with tanh, and its argument's derivative."""
     z = np.float32(1.5957691216) * (x + np.float32(0.044715) * x * x * x)

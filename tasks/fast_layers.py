@@ -7,7 +7,6 @@ Vaswani et al. 2017 with post-layer-norm and GELU, as in BERT (Devlin et al. 201
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,10 +15,6 @@ from tasks.fast_attention import Attention
 from tasks.fast_operations import Dropped, Held, Operations
 
 aten = torch.ops.aten
-
-FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
-GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
-ROWS = 64  # the last layer works on multiples of so many: oneDNN makes and keeps code for each new shape
 
 
 @dataclass(frozen=True)
@@ -47,46 +42,12 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a layer must know beside its weights: heads, epsilon of the norms, form of GELU, how small things are done."""
+    """What a layer must know beside its weights: heads, epsilon of the norms, form of GELU, small operations."""
 
     heads: int
     epsilon: float
     gelu: str
     operations: Operations
-
-
-def unfit_family(model: Any) -> str | None:
-    """Why the fast path does not know how to compute this model anywhere, or None if it does."""
-    config = model.config
-    if config.model_type not in FAMILIES:
-        return f"it knows {', '.join(FAMILIES)}, not {config.model_type}"
-    if getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
-        return "the model is a decoder"
-    if getattr(config, "position_embedding_type", "absolute") != "absolute":
-        return f"positions are {config.position_embedding_type}"
-    if config.hidden_act not in GELU:
-        return f"the activation is {config.hidden_act}"
-    return None
-
-
-def layer_parts(layer: Any) -> dict[str, list[Tensor]]:
-    """The tensors of a transformers layer under the names of LayerWeights; several are laid above one another."""
-    attention, output = layer.attention, layer.output
-    projections = [attention.self.query, attention.self.key, attention.self.value]
-    return {
-        "qkv": [linear.weight for linear in projections],
-        "qkv_bias": [linear.bias for linear in projections],
-        "out": [attention.output.dense.weight],
-        "out_bias": [attention.output.dense.bias],
-        "norm1": [attention.output.LayerNorm.weight],
-        "norm1_bias": [attention.output.LayerNorm.bias],
-        "up": [layer.intermediate.dense.weight],
-        "up_bias": [layer.intermediate.dense.bias],
-        "down": [output.dense.weight],
-        "down_bias": [output.dense.bias],
-        "norm2": [output.LayerNorm.weight],
-        "norm2_bias": [output.LayerNorm.bias],
-    }
 
 
 def layer_forward(
@@ -143,9 +104,7 @@ def layer_backward(
     g_a = _product_backward(g_z, a, w.down, g["down"])
     g_u = do.gelu_backward(g_a, u, shape.gelu, g["up_bias"])
     g_y = _product_backward(g_u, yw, w.up, g["up"])
-    g_r1, g_o = do.norm_backward(
-        (g_r2, g_y), held1, dropped[0], norm1, (g["norm1"], g["norm1_bias"], g["out_bias"])
-    )
+    g_r1, g_o = do.norm_backward((g_r2, g_y), held1, dropped[0], norm1, (g["norm1"], g["norm1_bias"], g["out_bias"]))
     g_c = _product_backward(g_o, c, w.out, g["out"])
     if rows is not None:
         g_c = g_c.new_zeros(xw.shape).index_copy_(0, rows, g_c)

@@ -1,8 +1,7 @@
-"""The small operations of the fast path, by torch anywhere or compiled for a processor (tasks/fast_kernels.py).
+"""The small operations of the fast path: what they are, and by torch; tasks/compiled_operations.py has them compiled.
 
 Shapes: T rows of H units, the residual stream in float32, the branches (what the matrix products take and give) in the
-work type. Both forms compute the same but for rounding and the random numbers of dropout: torch gets masks, (T, H) in
-the work type, the compiled form draws them anew from their keys wherever it needs them.
+work type, bfloat16 or float32. Both forms compute the same but for rounding and the random numbers of dropout.
 """
 
 import math
@@ -11,8 +10,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from tasks.compiled import BITS, available
-from tasks.fast_dropout import ALL, Draw, KeySource, MaskSource, Source
+from tasks.fast_dropout import MaskSource, Source
+from tasks.openmp import available
 
 aten = torch.ops.aten
 
@@ -21,13 +20,11 @@ Held = tuple[Any, ...]
 
 
 class Operations(Protocol):
-    """What a layer is made of beside its products.
+    """What a layer is made of beside its products."""
 
-    Attributes:
-        dropout: where the third kind of argument comes from, ``Dropped``.
-    """
-
-    dropout: Source
+    @property
+    def dropout(self) -> Source:
+        """Where ``Dropped`` comes from."""
 
     def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
         """Dropout of (T, H) float32: the result, and the same in the work type."""
@@ -35,7 +32,7 @@ class Operations(Protocol):
     def norm(
         self, branch: Tensor, dropped: Dropped, stream: Tensor, weight: Tensor, bias: Tensor, epsilon: float
     ) -> tuple[Tensor, Tensor, Held]:
-        """Layer norm of ``stream`` plus the branch after dropout: float32, the work type, what `norm_backward` needs."""
+        """Layer norm of ``stream`` plus the branch after dropout, in float32 and in the work type, and what is kept."""
 
     def norm_backward(
         self,
@@ -68,7 +65,9 @@ class Operations(Protocol):
 
 def operations(work: torch.dtype, device: torch.device) -> Operations:
     """The faster form that runs here."""
-    if device.type == "cpu" and work in BITS and available():
+    if device.type == "cpu" and available():
+        from tasks.compiled_operations import CompiledOperations  # Numba takes a fifth of a second to import
+
         return CompiledOperations(work)
     return TorchOperations(work, device)
 
@@ -131,82 +130,3 @@ class TorchOperations:
         gradient = gradient if dropped is None else gradient.mul_(dropped)
         g_scores = aten._softmax_backward_data(gradient.float(), weights.float(), -1, torch.float32)
         return g_scores.mul_(scale).to(self._work)  # type: ignore[no-any-return]
-
-
-class CompiledOperations:
-    """By functions compiled for this processor."""
-
-    def __init__(self, work: torch.dtype) -> None:
-        from tasks import fast_kernels  # Numba takes a fifth of a second, which a card can do without
-
-        kind = BITS[work]
-        self._work, self._kind, self._kernels = work, kind, fast_kernels
-        self._drop, self._norm, self._norm_backward = (
-            fast_kernels.drop(kind), fast_kernels.norm(kind), fast_kernels.norm_backward(kind),
-        )  # fmt: skip
-        self._softmax, self._softmax_backward = fast_kernels.softmax(kind), fast_kernels.softmax_backward(kind)
-        self.dropout = KeySource()
-
-    def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
-        """As `Operations` says, and so are the others."""
-        draw = dropped or ALL
-        y, low = torch.empty_like(x), torch.empty_like(x, dtype=self._work)
-        self._drop(x.contiguous(), y, low, x.numel(), *draw)
-        return y, low
-
-    def norm(
-        self, branch: Tensor, dropped: Dropped, stream: Tensor, weight: Tensor, bias: Tensor, epsilon: float
-    ) -> tuple[Tensor, Tensor, Held]:
-        rows, width = stream.shape
-        y, r, low = torch.empty_like(stream), torch.empty_like(stream), torch.empty_like(branch)
-        mean, inverse = torch.empty(2, rows).unbind()
-        *keys, scale = dropped or ALL
-        self._norm(branch, stream, y, low, r, mean, inverse, weight, bias, rows, width, *keys, epsilon, scale)
-        return y, low, (r, mean, inverse)
-
-    def norm_backward(
-        self,
-        gradient: tuple[Tensor, Tensor | None],
-        held: Held,
-        dropped: Dropped,
-        weights: tuple[Tensor, Tensor],
-        grads: tuple[Tensor, Tensor, Tensor],
-    ) -> tuple[Tensor, Tensor]:
-        whole, branch = gradient
-        whole = whole.contiguous()
-        r, mean, inverse = held
-        rows, width = r.shape
-        g_r, g_branch = torch.empty_like(r), torch.empty_like(r, dtype=self._work)
-        parts = torch.empty(torch.get_num_threads(), 3, width)
-        *keys, scale = dropped or ALL
-        self._norm_backward(
-            whole, whole if branch is None else branch, r, mean, inverse, weights[0], g_r, g_branch, *grads, parts,
-            rows, width, *keys, branch is not None, scale,
-        )  # fmt: skip
-        return g_r, g_branch
-
-    def gelu_backward(self, gradient: Tensor, x: Tensor, form: str, g_bias: Tensor) -> Tensor:
-        rows, width = x.shape
-        g_x, parts = torch.empty_like(x), torch.empty(torch.get_num_threads(), width)
-        self._kernels.gelu_backward(self._kind, form)(gradient, x, g_x, g_bias, parts, rows, width)
-        return g_x
-
-    def padding(self, mask: Tensor, heads: int) -> Any:  # noqa: ARG002
-        return mask.sum(1)
-
-    def attend(self, q: Tensor, k: Tensor, padding: Any, dropped: Dropped) -> tuple[Tensor, Tensor]:
-        scores = torch.bmm(q, k.transpose(1, 2))
-        weights, after = torch.empty_like(scores), torch.empty_like(scores)
-        count, length, _ = scores.shape
-        *keys, scale = dropped or ALL
-        per = count * length // len(padding)
-        self._softmax(
-            scores, weights, after, padding, count * length, length, per, *keys, 1 / math.sqrt(q.shape[-1]), scale
-        )
-        return weights, after
-
-    def attend_backward(self, gradient: Tensor, weights: Tensor, dropped: Dropped, scale: float) -> Tensor:
-        length = gradient.shape[-1]
-        *keys, share = dropped or ALL
-        self._softmax_backward(gradient, weights, gradient.numel() // length, length, *keys, scale, share)
-        return gradient

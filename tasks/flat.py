@@ -1,6 +1,5 @@
 """All trained numbers in one float32 vector, with AdamW over it: one pass instead of one per tensor."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.compiled import BITS, available
+from tasks.openmp import available
 
 CHUNK = 1 << 20  # numbers that are worked on at once: what one pass has read the next finds in the processor's cache
 ROW = 1 << 10  # numbers whose norm one thread takes: torch takes that of a whole vector on a single one
@@ -62,7 +61,7 @@ class FlatAdamW:
         self.second = torch.zeros(total, device=device)
         self.steps = torch.zeros((), device=device)
         self._chunk = CHUNK if device.type == "cpu" else 8 * CHUNK  # on a card each piece starts kernels of its own
-        self._compiled = device.type == "cpu" and work_type in BITS and available()
+        self._compiled = device.type == "cpu" and available()
         self._low = work_type != torch.float32
         self._split = split
         self.work = torch.empty(split, dtype=work_type, device=device) if self._low else self.master[:split]
@@ -100,13 +99,9 @@ class FlatAdamW:
     def norm(self) -> Tensor:
         """Norm of the gradients that backward wrote, or that were put, shape ()."""
         if self._compiled:
-            from tasks.flat_kernels import squares
+            from tasks.flat_kernels import norm
 
-            total = torch.zeros(1, dtype=torch.float64)
-            parts = torch.empty(torch.get_num_threads(), dtype=torch.float64)
-            for gradient in [self._given] if self._given is not None else [self._work_gradient, self._plain_gradient]:
-                squares(BITS[gradient.dtype])(gradient, total, len(gradient), parts)
-            return total.sqrt().squeeze(0)
+            return norm([self._work_gradient, self._plain_gradient] if self._given is None else [self._given])
         parts = []
         for part in self._parts(0, len(self.master)):
             gradient = self._gradient(part)
@@ -156,7 +151,7 @@ class FlatAdamW:
         scale = (self.norm() / max_norm).clamp(min=1.0)
         self.steps += 1
         if self._compiled:
-            self._update_compiled(rate, scale.item())
+            self._update_compiled(float(rate), scale.item())
             self._given = None
             return
         for (factor, decay), spans in self._groups.items():
@@ -183,17 +178,11 @@ class FlatAdamW:
         self._given = None
 
     def _update_compiled(self, rate: float, scale: float) -> None:
-        from tasks.flat_kernels import adamw
+        """As `_update`, each span in one pass that also takes the gradient as it lies and writes the work type."""
+        from tasks.flat_kernels import update
 
-        beta1, beta2 = self.betas
         steps = self.steps.item()
-        root = math.sqrt(1 - beta2**steps)
         for (factor, decay), spans in self._groups.items():
-            own = rate * factor
-            numbers = (
-                1 / scale, 1 - own * decay, own / (1 - beta1**steps) * root,
-                beta1, beta2, 1 - beta1, 1 - beta2, self.epsilon * root,
-            )  # fmt: skip
             for part in (part for span in spans for part in self._parts(*span, len(self.master))):
                 low = self._low and part.start < self._split
                 if self._given is not None:
@@ -202,9 +191,9 @@ class FlatAdamW:
                     gradient = self._work_gradient[part]
                 else:
                     gradient = self._plain_gradient[part.start - self._split : part.stop - self._split]
-                adamw(BITS[gradient.dtype], low=low)(
-                    self.master[part], self.first[part], self.second[part], gradient,
-                    self.work[part] if low else 0, part.stop - part.start, *numbers,
+                update(
+                    self.master[part], self.first[part], self.second[part], gradient, self.work[part] if low else None,
+                    rate=rate * factor, decay=decay, betas=self.betas, epsilon=self.epsilon, scale=scale, steps=steps,
                 )  # fmt: skip
 
     def _parts(self, start: int, end: int, most: int = 0) -> Iterator[slice]:

@@ -1,13 +1,57 @@
 """AdamW on a processor in two passes over the numbers: one for the norm of the gradient, one for the update."""
 
 import functools
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from tasks.compiled import Function, arguments, barrier, function, narrow, numbers, share, thread, threads, widen
+from tasks.compiled import BITS, Function, arguments, barrier, function, narrow, numbers, share, thread, threads, widen
 
 PIECE = 4096  # squares that are summed in float32 before they go into a sum in float64
+
+
+def norm(gradients: Iterable[Tensor]) -> Tensor:
+    """Norm of several vectors together, shape (), float64."""
+    total = torch.zeros(1, dtype=torch.float64)
+    parts = torch.empty(torch.get_num_threads(), dtype=torch.float64)
+    for gradient in gradients:
+        squares(BITS[gradient.dtype])(gradient, total, len(gradient), parts)
+    return total.sqrt().squeeze(0)
+
+
+def update(
+    master: Tensor,
+    first: Tensor,
+    second: Tensor,
+    gradient: Tensor,
+    work: Tensor | None,
+    *,
+    rate: float,
+    decay: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    scale: float,
+    steps: float,
+) -> None:
+    """One update of a vector of parameters and its moments, float32, in place.
+
+    Args:
+        gradient: bfloat16 or float32; it is divided by ``scale``.
+        work: where the parameters also go in bfloat16.
+        rate: learning rate.
+        steps: that of this update, from 1.
+    """
+    beta1, beta2 = betas
+    root = math.sqrt(1 - beta2**steps)
+    adamw(BITS[gradient.dtype], low=work is not None)(
+        master, first, second, gradient, 0 if work is None else work, len(master),
+        1 / scale, 1 - rate * decay, rate / (1 - beta1**steps) * root,
+        beta1, beta2, 1 - beta1, 1 - beta2, epsilon * root,
+    )  # fmt: skip
 
 
 @functools.cache

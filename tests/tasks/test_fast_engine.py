@@ -19,7 +19,7 @@ from tasks.dropout import set_dropout
 from tasks.encoding import encode_words
 from tasks.fast_dropout import MaskSource
 from tasks.fast_engine import FastEngine, unfit
-from tasks.fast_layers import layer_parts
+from tasks.fast_families import layer_parts
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
 from tasks.objectives import mean_cross_entropy
 from tasks.optimizers import parameter_groups, set_rate
