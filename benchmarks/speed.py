@@ -34,7 +34,7 @@ ROUNDS = {"conll": 5, "wnut17": 3}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="about three minutes: fewer steps, only CoNLL's lengths")
-    parser.add_argument("--rounds", type=int, help="alternations per corpus, else 3 and 2")
+    parser.add_argument("--rounds", type=int, help="alternations per corpus, else 5 and 3")
     parser.add_argument("--corpora", nargs="+", choices=sorted(ROUNDS), help="else those that are at hand")
     parser.add_argument("--wnut17", type=Path, default=corpora.WNUT17, help="folder with train.conll and dev.conll")
     parser.add_argument("--opponents", nargs="+", choices=sorted(OPPONENTS), default=list(OPPONENTS))

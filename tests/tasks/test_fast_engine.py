@@ -22,6 +22,7 @@ from tasks.fast_engine import FastEngine, unfit
 from tasks.fast_families import layer_parts
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
 from tasks.objectives import mean_cross_entropy
+from tasks.openmp import available
 from tasks.optimizers import parameter_groups, set_rate
 from tasks.resident import ResidentWindows
 
@@ -61,6 +62,17 @@ def plain_loss(model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.T
     return answered, mean_cross_entropy(answered, batch["targets"], len(answered))
 
 
+@pytest.fixture(params=["compiled", "torch"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either form of the small operations and of AdamW: the second is that of cards and of macOS."""
+    if request.param == "torch":
+        for module in ("fast_operations", "flat"):
+            monkeypatch.setattr(f"tasks.{module}.available", lambda: False)
+    elif not available():
+        pytest.skip("torch was built without GNU OpenMP")
+
+
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("name", FOLDERS)
 def test_logits_and_gradients_equal_the_plain_padded_model(name: str, request: pytest.FixtureRequest) -> None:
     model, windows, pad = setting(name, request)
@@ -99,6 +111,7 @@ def test_logits_and_gradients_equal_the_plain_padded_model(name: str, request: p
     assert torch.allclose(found["head.weight"], expected["classifier.weight"], atol=1e-5)
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize(("frozen", "decay"), [(0, 1.0), (1, 1.0), (2, 1.0), (0, 0.5), (1, 0.5)])
 @pytest.mark.parametrize("name", ["bert_folder", "roberta_folder"])
 def test_steps_equal_those_of_torch(name: str, frozen: int, decay: float, request: pytest.FixtureRequest) -> None:
@@ -126,6 +139,7 @@ def test_steps_equal_those_of_torch(name: str, frozen: int, decay: float, reques
         assert torch.equal(synced[key], start[key]) == (0 < frozen >= depth), key
 
 
+@pytest.mark.usefixtures("form")
 def test_frozen_layers_are_neither_in_the_vector_nor_in_the_graph(request: pytest.FixtureRequest) -> None:
     layers, numbers = [], []
     for frozen in (0, 1, 2):
@@ -160,6 +174,7 @@ def mean(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return mean_cross_entropy(logits, targets, len(targets))
 
 
+@pytest.mark.usefixtures("form")
 def test_two_batches_make_the_step_of_one(request: pytest.FixtureRequest) -> None:
     gradients = []
     for parts in (slice(0, 4),), (slice(0, 2), slice(2, 4)):
@@ -185,6 +200,7 @@ def test_rows_that_are_not_in_the_data_only_decay(request: pytest.FixtureRequest
     assert not torch.allclose(after[engine._rows], before[engine._rows], atol=1e-3)
 
 
+@pytest.mark.usefixtures("form")
 def test_bfloat16_stays_close(request: pytest.FixtureRequest) -> None:
     losses = []
     for machine in (CPU, BF16):
@@ -209,6 +225,7 @@ def test_dropout_masks_have_their_share_and_follow_from_the_seed() -> None:
     assert source.draw(0.0, (4, 5)) is None
 
 
+@pytest.mark.usefixtures("form")
 def test_dropout_changes_the_loss_and_so_does_that_of_attention(request: pytest.FixtureRequest) -> None:
     losses = {}
     for dropout, attention in (0.0, 0.0), (0.3, 0.0), (0.0, 0.3):
