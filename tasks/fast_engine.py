@@ -118,7 +118,9 @@ class FastEngine:
         entries = []
         if not frozen_layers:
             for name, value in embedding.items():
-                entries.append(Entry(name, value, "norm" not in name, factors[0], False))
+                entries.append(
+                    Entry(name, value, "norm" not in name, factors[0], False, late=name == "words" and not self.packs)
+                )
         for number, layer in self._trained_layers():
             for name, tensors in layer.items():
                 matrix = tensors[0].ndim > 1
@@ -136,7 +138,11 @@ class FastEngine:
         do = operations(work_type, device)
         self._operations, self._source = do, do.dropout
         self._passes = Passes(
-            EmbeddingWeights(**{name: value.to(device) for name, value in embedding.items()}, grads=gradients),
+            EmbeddingWeights(
+                **{name: value.to(device) for name, value in embedding.items()},
+                grads=gradients,
+                cleared=self.flat.clears,
+            ),
             [self._layer_weights(number, work_type) for number in range(len(self._layers))],
             Shape(self._heads, config.layer_norm_eps, GELU[config.hidden_act], do),
             frozen_layers,
@@ -239,9 +245,9 @@ class FastEngine:
         rows = ids.numel()
         with torch.no_grad():
             dropped = self._source.several(self.dropout, self._passes.dropouts, (rows, self._hidden))
-            hidden, tape = self._passes.forward(
-                self._compact[ids], None, self._attentions(batch), dropped, _filled(answered, rows)
-            )
+            ids = self._compact[ids]
+            self.flat.read(ids)
+            hidden, tape = self._passes.forward(ids, None, self._attentions(batch), dropped, _filled(answered, rows))
         hidden = Through.apply(self._anchor, hidden, partial(self._passes.backward, tape=tape))  # type: ignore[no-untyped-call]
         return hidden[: len(answered)], batch["targets"]
 

@@ -118,7 +118,7 @@ def layer_backward(
 class EmbeddingWeights:
     """Rows of the three tables that the data uses and the norm behind them, float32, and where their gradients go.
 
-    ``grads`` has the same names and shapes; backward overwrites them.
+    ``grads`` has the same names and shapes; backward overwrites them, but adds to that of the words where ``cleared``.
     """
 
     words: Tensor
@@ -127,6 +127,7 @@ class EmbeddingWeights:
     norm: Tensor
     norm_bias: Tensor
     grads: dict[str, Tensor]
+    cleared: bool = False
 
 
 def embedding_forward(ids: Tensor, places: Tensor | None, w: EmbeddingWeights, epsilon: float) -> tuple[Tensor, Held]:
@@ -151,7 +152,7 @@ def embedding_backward(gradient: Tensor, held: Held, w: EmbeddingWeights) -> Non
     ids, flat, places, total, mean, rstd = held
     g = w.grads
     g_total = _norm_backward(gradient, total, mean, rstd, w.norm, w.norm_bias, g["norm"], g["norm_bias"])
-    g["words"].zero_().index_add_(0, flat, g_total)
+    (g["words"] if w.cleared else g["words"].zero_()).index_add_(0, flat, g_total)
     if places is None:
         by_position = g_total.view(*ids.shape, -1).sum(0)
         g["positions"].zero_()[: len(by_position)] = by_position

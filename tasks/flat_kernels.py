@@ -3,14 +3,29 @@
 import functools
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.compiled import BITS, Function, arguments, barrier, function, narrow, numbers, share, thread, threads, widen
+from tasks.compiled import (
+    BITS,
+    Function,
+    arguments,
+    barrier,
+    function,
+    inner,
+    narrow,
+    numbers,
+    share,
+    thread,
+    threads,
+    widen,
+)
 
+TINY = np.float32(1e-30)  # first moments below it are 0: dividing them by ten a few times more gives slow numbers
 PIECE = 4096  # squares that are summed in float32 before they go into a sum in float64
 
 
@@ -23,34 +38,41 @@ def norm(gradients: Iterable[Tensor]) -> Tensor:
     return total.sqrt().squeeze(0)
 
 
+@dataclass(frozen=True)
+class Rates:
+    """What one update multiplies with.
+
+    Attributes:
+        kept: of the weights by weight decay.
+        rate: learning rate with the corrections of both moments.
+        epsilon: with the correction of the second.
+        betas: of both moments.
+    """
+
+    kept: float
+    rate: float
+    epsilon: float
+    betas: tuple[float, float]
+
+    @staticmethod
+    def of(rate: float, decay: float, betas: tuple[float, float], epsilon: float, steps: float) -> "Rates":
+        """Those of update number ``steps``, from 1, at a learning rate."""
+        root = math.sqrt(1 - betas[1] ** steps)
+        return Rates(1 - rate * decay, rate / (1 - betas[0] ** steps) * root, epsilon * root, betas)
+
+
 def update(
-    master: Tensor,
-    first: Tensor,
-    second: Tensor,
-    gradient: Tensor,
-    work: Tensor | None,
-    *,
-    rate: float,
-    decay: float,
-    betas: tuple[float, float],
-    epsilon: float,
-    scale: float,
-    steps: float,
+    master: Tensor, first: Tensor, second: Tensor, gradient: Tensor, work: Tensor | None, scale: float, rates: Rates
 ) -> None:
     """One update of a vector of parameters and its moments, float32, in place.
 
     Args:
         gradient: bfloat16 or float32; it is divided by ``scale``.
         work: where the parameters also go in bfloat16.
-        rate: learning rate.
-        steps: that of this update, from 1.
     """
-    beta1, beta2 = betas
-    root = math.sqrt(1 - beta2**steps)
     adamw(BITS[gradient.dtype], low=work is not None)(
         master, first, second, gradient, 0 if work is None else work, len(master),
-        1 / scale, 1 - rate * decay, rate / (1 - beta1**steps) * root,
-        beta1, beta2, 1 - beta1, 1 - beta2, epsilon * root,
+        1 / scale, rates.kept, rates.rate, rates.epsilon, *rates.betas,
     )  # fmt: skip
 
 
@@ -84,6 +106,16 @@ def squares(work: Any) -> Function:
     return body
 
 
+@inner
+def _moved(w: Any, m: Any, v: Any, g: Any, kept: Any, rate: Any, epsilon: Any, beta1: Any, beta2: Any) -> Any:
+    """Weight and moments after one update with gradient ``g``."""
+    one = np.float32(1)
+    m = m * beta1 + g * (one - beta1)
+    m = m if abs(m) >= TINY else np.float32(0)
+    v = v * beta2 + g * g * (one - beta2)
+    return w * kept - rate * m / (np.sqrt(v) + epsilon), m, v
+
+
 @functools.cache
 def adamw(work: Any, *, low: bool) -> Function:
     """AdamW (Loshchilov and Hutter 2019, algorithm 2) over numbers whose gradients are of type ``work``.
@@ -93,7 +125,7 @@ def adamw(work: Any, *, low: bool) -> Function:
     """
     size = np.dtype(work).itemsize
 
-    @function(6, 8)
+    @function(6, 6)
     def body(p: Any) -> None:
         a, f = arguments(p)
         begin, end = share(a[5])
@@ -102,17 +134,82 @@ def adamw(work: Any, *, low: bool) -> Function:
         first, second = numbers(a[1] + 4 * begin, count, np.float32), numbers(a[2] + 4 * begin, count, np.float32)
         gradient = numbers(a[3] + size * begin, count, work)
         copy = numbers(a[4] + 2 * begin, count, np.uint16)
-        scale, kept, rate = np.float32(f[6]), np.float32(f[7]), np.float32(f[8])
-        beta1, beta2, rest1, rest2 = np.float32(f[9]), np.float32(f[10]), np.float32(f[11]), np.float32(f[12])
-        epsilon = np.float32(f[13])
+        scale, kept, rate, epsilon = np.float32(f[6]), np.float32(f[7]), np.float32(f[8]), np.float32(f[9])
+        beta1, beta2 = np.float32(f[10]), np.float32(f[11])
         for i in range(count):
             g = widen(gradient[i]) * scale
-            m = first[i] * beta1 + g * rest1
-            v = second[i] * beta2 + g * g * rest2
-            first[i], second[i] = m, v
-            w = weight[i] * kept - rate * m / (np.sqrt(v) + epsilon)
-            weight[i] = w
+            w, m, v = _moved(weight[i], first[i], second[i], g, kept, rate, epsilon, beta1, beta2)
+            weight[i], first[i], second[i] = w, m, v
             if low:
                 copy[i] = narrow(w, copy)
+
+    return body
+
+
+@functools.cache
+def rows_updated() -> Function:
+    """One update of some rows of a table with their gradients."""
+
+    @function(8, 6)
+    def body(p: Any) -> None:
+        a, f = arguments(p)
+        shape = (a[7], a[6])
+        weight, first, second = (
+            numbers(a[0], shape, np.float32), numbers(a[1], shape, np.float32), numbers(a[2], shape, np.float32),
+        )  # fmt: skip
+        gradient, rows = numbers(a[3], shape, np.float32), numbers(a[4], a[5], np.int64)
+        scale, kept, rate, epsilon = np.float32(f[8]), np.float32(f[9]), np.float32(f[10]), np.float32(f[11])
+        beta1, beta2 = np.float32(f[12]), np.float32(f[13])
+        begin, end = share(a[5])
+        for i in range(begin, end):
+            row = rows[i]
+            for j in range(a[6]):
+                w, m, v = _moved(
+                    weight[row, j], first[row, j], second[row, j], gradient[row, j] * scale,
+                    kept, rate, epsilon, beta1, beta2,
+                )  # fmt: skip
+                weight[row, j], first[row, j], second[row, j] = w, m, v
+
+    return body
+
+
+@functools.cache
+def rows_caught_up() -> Function:
+    """The updates that some rows of a table have missed, in which they had no gradient, one after the other.
+
+    ``known`` is the number of updates that each row has had; ``past``, (updates, 3) float32, holds for each update the
+    factor of weight decay, the rate and epsilon, from update ``a[10]`` on.
+    """
+
+    @function(11, 2)
+    def body(p: Any) -> None:
+        a, f = arguments(p)
+        count, width, steps, base = a[5], a[6], a[9], a[10]
+        shape = (a[7], width)
+        weight, first, second = (
+            numbers(a[0], shape, np.float32), numbers(a[1], shape, np.float32), numbers(a[2], shape, np.float32),
+        )  # fmt: skip
+        rows, known = numbers(a[4], count, np.int64), numbers(a[3], a[7], np.int64)
+        past = numbers(a[8], (steps - base, np.int64(3)), np.float32)
+        beta1, beta2 = np.float32(f[11]), np.float32(f[12])
+        for i in range(np.int64(thread()), count, np.int64(threads())):  # rows that missed much lie side by side
+            row = rows[i]
+            for step in range(known[row] - base, steps - base):
+                kept, rate, epsilon = past[step, 0], past[step, 1], past[step, 2]
+                still = np.float32(0)
+                for j in range(width):
+                    still = max(still, abs(first[row, j]))
+                if still == 0:
+                    for j in range(width):
+                        weight[row, j] *= kept
+                        second[row, j] *= beta2
+                else:
+                    for j in range(width):
+                        w, m, v = _moved(
+                            weight[row, j], first[row, j], second[row, j], np.float32(0),
+                            kept, rate, epsilon, beta1, beta2,
+                        )  # fmt: skip
+                        weight[row, j], first[row, j], second[row, j] = w, m, v
+            known[row] = steps
 
     return body
