@@ -1,8 +1,10 @@
 """The small operations of the fast path on a processor, several in one pass each (tasks/fast_operations.py calls them).
 
 Shapes: T rows of H units. ``work`` is the work type as Numba sees it (tasks.compiled.BITS). Sums over rows are taken
-per thread and added up in the order of the threads, so they repeat. `norm`, `gelu` and `softmax` with the same names
-and the ending ``_backward`` are their backward passes.
+per thread and added up in the order of the threads, so they repeat. ``_backward`` names a backward pass.
+
+A loop that adds up numbers of a row writes nothing: where one writes, LLVM decides by the distance of the arrays in
+memory whether it works on many numbers at once, and a sum would follow from where they happened to lie.
 """
 
 import functools
@@ -75,7 +77,8 @@ def norm(work: Any) -> Function:
                 v = stream[i, j]
                 v += widen(o[i, j]) * scale if kept(j, start, second, limit) else np.float32(0)
                 r[i, j] = v
-                total += v
+            for j in range(width):
+                total += r[i, j]
             mean = total / np.float32(width)
             total = np.float32(0)
             for j in range(width):
@@ -136,18 +139,17 @@ def norm_backward(work: Any) -> Function:
                 for j in range(width):
                     g_r[i, j] = gradient[i, j]
             for j in range(width):
-                v = g_r[i, j]
-                x = (r[i, j] - mean) * inverse
-                by_weight[j] += v * x
-                by_bias[j] += v
-                v *= weight[j]
+                v = g_r[i, j] * weight[j]
                 along += v
-                across += v * x
+                across += v * ((r[i, j] - mean) * inverse)
             along /= np.float32(width)
             across /= np.float32(width)
             for j in range(width):
                 x = (r[i, j] - mean) * inverse
-                v = (g_r[i, j] * weight[j] - along - x * across) * inverse
+                v = g_r[i, j]
+                by_weight[j] += v * x
+                by_bias[j] += v
+                v = (v * weight[j] - along - x * across) * inverse
                 g_r[i, j] = v
                 low = narrow(v * scale if kept(j, start, second, limit) else np.float32(0), g_o)
                 g_o[i, j] = low
@@ -258,7 +260,8 @@ def softmax(work: Any) -> Function:
             for j in range(real):
                 e = exponential((widen(scores[i, j]) - highest) * inner)
                 scratch[j] = e
-                total += e
+            for j in range(real):
+                total += scratch[j]
             total = np.float32(1) / total
             for j in range(real):
                 low = narrow(scratch[j] * total, weights)
@@ -291,7 +294,8 @@ def softmax_backward(work: Any) -> Function:
             for j in range(length):
                 v = widen(gradient[i, j]) * scale if kept(j, start, second, limit) else np.float32(0)
                 scratch[j] = v
-                total += v * widen(weights[i, j])
+            for j in range(length):
+                total += scratch[j] * widen(weights[i, j])
             for j in range(length):
                 gradient[i, j] = narrow((scratch[j] - total) * widen(weights[i, j]) * inner, gradient)
 

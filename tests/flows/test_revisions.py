@@ -17,6 +17,8 @@ def history(tmp_path, monkeypatch):
     """Two commits on main, one on a branch that is checked out; the current folder."""
     monkeypatch.chdir(tmp_path)
     git("init", "-q", "-b", "main")
+    for key, value in ("name", "T"), ("email", "t@example.org"):  # for those that call git by themselves
+        git("config", f"user.{key}", value)
     for number in (1, 2):
         Path("file").write_text(str(number))
         git("add", "-A")

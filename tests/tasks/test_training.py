@@ -92,7 +92,12 @@ def test_the_loss_falls(toy: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fast", "plain"])
-def test_the_same_seed_gives_the_same_weights(toy: Any, kind: str) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_seed_gives_the_same_weights(
+    toy: Any, kind: str, threads: int, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(threads)
     start = {name: value.clone() for name, value in toy[0].state_dict().items()}
     one = run(toy, kind)
     first = {name: value.clone() for name, value in toy[0].state_dict().items()}
