@@ -36,10 +36,14 @@ BITS = {torch.bfloat16: np.uint16, torch.float32: np.float32}  # as which Numba,
 class Locator:
     """Where Numba keeps what it compiled of this folder: one place for all worktrees, whatever the time of a file."""
 
-    def __init__(self, file: str, line: int, folder: Path) -> None:
+    def __init__(self, function: Callable[..., Any], file: str, folder: Path) -> None:
         sources = (Path(__file__), Path(file))  # what is defined here is compiled into its callers
-        digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-        self._folder, self._name = folder, f"{line}-{digest[:16]}"
+        # Each type and form that a function is made for has files of its own: Numba numbers those of one name, and two
+        # processes that compile two of them at once would give both the same number.
+        made_for = repr([cell.cell_contents for cell in function.__closure__ or ()])
+        parts = [*(source.read_bytes() for source in sources), made_for.encode()]
+        digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
+        self._folder, self._name = folder, f"{function.__code__.co_firstlineno}-{digest[:16]}"
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], file: str) -> "Locator | None":
@@ -51,9 +55,11 @@ class Locator:
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 tempfile.TemporaryFile(dir=folder).close()
+                if folder.stat().st_uid != os.getuid():  # what lies there is run: only our own will do
+                    continue
             except OSError:
                 continue
-            return cls(file, function.__code__.co_firstlineno, folder)
+            return cls(function, file, folder)
         return None
 
     def ensure_cache_path(self) -> None:

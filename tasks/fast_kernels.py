@@ -28,8 +28,6 @@ from tasks.compiled import (
     widen,
 )  # fmt: skip
 
-LONGEST = 4096  # sub-words of a sentence whose softmax fits into a thread's scratch memory
-
 
 @functools.cache
 def drop(work: Any) -> Function:
@@ -248,7 +246,7 @@ def softmax(work: Any) -> Function:
         sizes = numbers(a[3], a[4] // per, np.int64)
         first, second, limit = np.uint32(a[7]), np.uint32(a[8]), np.uint32(a[9])
         inner, scale = np.float32(f[10]), np.float32(f[11])
-        scratch = np.empty(LONGEST, np.float32)
+        scratch = np.empty(length, np.float32)
         begin, end = share(a[4])
         for i in range(begin, end):
             start = np.uint32(first + np.uint32(i * length))
@@ -286,7 +284,7 @@ def softmax_backward(work: Any) -> Function:
         gradient, weights = numbers(a[0], shape, work), numbers(a[1], shape, work)
         first, second, limit = np.uint32(a[4]), np.uint32(a[5]), np.uint32(a[6])
         inner, scale = np.float32(f[7]), np.float32(f[8])
-        scratch = np.empty(LONGEST, np.float32)
+        scratch = np.empty(length, np.float32)
         begin, end = share(a[2])
         for i in range(begin, end):
             start = np.uint32(first + np.uint32(i * length))

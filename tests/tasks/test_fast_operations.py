@@ -169,6 +169,32 @@ def test_compiled_functions_are_kept_for_all_worktrees(tmp_path: Any, monkeypatc
     assert list((tmp_path / "cache" / "hone" / "compiled").glob("*.nbi"))
 
 
+def test_each_form_of_a_function_has_files_of_its_own(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def body_for(kind: Any) -> Any:
+        return lambda p: kind
+
+    names = []
+    for kind in (np.uint16, np.float32, np.float32):
+        found = compiled.Locator.from_function(body_for(kind), compiled.__file__)
+        assert found is not None
+        names.append(found.get_disambiguator())
+    assert names[0] != names[1] == names[2]
+    assert compiled.Locator.from_function(body_for(1), str(tmp_path / "other.py")) is None
+
+
+def test_sentences_of_any_length_fit(pair: tuple[Operations, Operations, torch.dtype, float]) -> None:
+    own, other, work, tolerance = pair
+    q, k = torch.randn(2, 1, 5000, 8).to(work).unbind()
+    mask = torch.ones(1, 5000, dtype=torch.long)
+    near(
+        [own.attend(q, k, own.padding(mask, 1), None)[0]],
+        [other.attend(q, k, other.padding(mask, 1), None)[0]],
+        tolerance,
+    )
+
+
 def test_the_exponential_is_exact_enough() -> None:
     x = torch.linspace(-80, 80, 100_001)
     out = np.empty(len(x), np.float32)
