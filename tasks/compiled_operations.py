@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks import fast_kernels
+from tasks import attention_kernels, compiled_products, fast_kernels
 from tasks.compiled import BITS
 from tasks.fast_dropout import ALL, KeySource
-from tasks.fast_operations import Dropped, Held
+from tasks.fast_operations import Dropped, Held, linear, linear_backward
 
 
 class CompiledOperations:
@@ -24,11 +24,21 @@ class CompiledOperations:
         self._drop, self._norm, self._norm_backward = (
             fast_kernels.drop(kind), fast_kernels.norm(kind), fast_kernels.norm_backward(kind),
         )  # fmt: skip
-        self._softmax, self._softmax_backward = fast_kernels.softmax(kind), fast_kernels.softmax_backward(kind)
+        self._softmax, self._softmax_backward = (
+            attention_kernels.softmax(kind),
+            attention_kernels.softmax_backward(kind),
+        )
+        self._apart, self._together = attention_kernels.apart(kind), attention_kernels.together(kind)
         self.dropout = KeySource()
+        own = work == torch.bfloat16 and compiled_products.suits_processor()
+        self._products = compiled_products.Products() if own else None
+
+    @property
+    def any_rows(self) -> bool:
+        """As `Operations` says, and so are the others."""
+        return self._products is not None
 
     def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
-        """As `Operations` says, and so are the others."""
         draw = dropped or ALL
         y, low = torch.empty_like(x), torch.empty_like(x, dtype=self._work)
         self._drop(x.contiguous(), y, low, x.numel(), *draw)
@@ -65,6 +75,16 @@ class CompiledOperations:
         )  # fmt: skip
         return g_r, g_branch
 
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        if self._products is not None and compiled_products.suits(*weight.shape):
+            return self._products.linear(x, weight, bias)
+        return linear(x, weight, bias)
+
+    def linear_backward(self, gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor) -> Tensor:
+        if self._products is not None and compiled_products.suits(*weight.shape):
+            return self._products.linear_backward(gradient, x, weight, g_weight)
+        return linear_backward(gradient, x, weight, g_weight)
+
     def gelu_backward(self, gradient: Tensor, x: Tensor, form: str, g_bias: Tensor) -> Tensor:
         rows, width = x.shape
         g_x, parts = torch.empty_like(x), torch.empty(torch.get_num_threads(), width)
@@ -73,6 +93,24 @@ class CompiledOperations:
 
     def padding(self, mask: Tensor, heads: int) -> Any:  # noqa: ARG002
         return mask.sum(1)
+
+    def apart(self, rows: Tensor, starts: Tensor, parts: int, heads: int, length: int) -> Tensor:
+        count, units = len(starts) - 1, rows.shape[1] // parts // heads
+        blocks = torch.empty(parts, count * heads, length, units, dtype=self._work)
+        self._apart(rows, blocks, starts, parts, count, length, heads, units)
+        return blocks
+
+    def together(self, blocks: Tensor, starts: Tensor, rows: int, sums: Tensor | None) -> Tensor:
+        parts, all_, length, units = blocks.shape
+        count = len(starts) - 1
+        heads = all_ // count
+        whole = torch.empty(rows, parts * heads * units, dtype=self._work)
+        by_thread = torch.empty(0 if sums is None else torch.get_num_threads() * whole.shape[1])
+        self._together(
+            whole, blocks, starts, whole if sums is None else sums, by_thread, parts, count, length, heads, units,
+            sums is not None,
+        )  # fmt: skip
+        return whole
 
     def attend(self, q: Tensor, k: Tensor, padding: Any, dropped: Dropped) -> tuple[Tensor, Tensor]:
         scores = torch.bmm(q, k.transpose(1, 2))

@@ -20,42 +20,41 @@ Held = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Padded:
-    """Sentences of the same number of sub-words, T = B * L: two products over all pairs and a softmax in float32.
+    """Products over all pairs of sub-words of a sentence, filled up to L of them, and a softmax in float32.
 
     Attributes:
-        operations: softmax and dropout.
-        batch: B.
+        operations: softmax and dropout, and how rows come together and apart.
+        starts: the row with which each sentence begins, and T, int64 (B + 1,).
         length: L, padding among them.
         padding: what the operations know of it.
         dropped: dropout of the attention weights, (B * h, L, L); None for none.
     """
 
     operations: Operations
-    batch: int
+    starts: Tensor
     length: int
     padding: Any
     dropped: Dropped
 
     def forward(self, qkv: Tensor, heads: int) -> tuple[Tensor, Held]:
         """The context, and what `backward` needs."""
-        b, length, h = self.batch, self.length, heads
-        d = qkv.shape[1] // 3 // h
-        q, k, v = qkv.view(b, length, 3, h, d).permute(2, 0, 3, 1, 4).reshape(3, b * h, length, d).unbind(0)
-        weights, kept = self.operations.attend(q, k, self.padding, self.dropped)
-        context = torch.bmm(kept, v).view(b, h, length, d).transpose(1, 2).reshape(b * length, h * d)
-        return context, (q, k, v, weights, kept)
+        do = self.operations
+        q, k, v = do.apart(qkv, self.starts, 3, heads, self.length)
+        weights, kept = do.attend(q, k, self.padding, self.dropped)
+        return do.together(torch.bmm(kept, v)[None], self.starts, len(qkv), None), (q, k, v, weights, kept)
 
-    def backward(self, gradient: Tensor, held: Held, heads: int) -> Tensor:
-        """The gradient of ``qkv`` from that of the context."""
+    def backward(self, gradient: Tensor, held: Held, heads: int, g_bias: Tensor) -> Tensor:
+        """The gradient of ``qkv`` from that of the context; its sum over the rows is written to ``g_bias``."""
+        do = self.operations
         q, k, v, weights, kept = held
-        b, length, h = self.batch, self.length, heads
-        d = gradient.shape[1] // h
-        g_c = gradient.view(b, length, h, d).transpose(1, 2).reshape(b * h, length, d)
-        g_v = torch.bmm(kept.transpose(1, 2), g_c)
+        g_c = do.apart(gradient, self.starts, 1, heads, self.length)[0]
+        g_qkv = torch.empty(3, *g_c.shape, dtype=g_c.dtype, device=g_c.device)
+        torch.bmm(kept.transpose(1, 2), g_c, out=g_qkv[2])
         g_kept = torch.bmm(g_c, v.transpose(1, 2))
-        g_s = self.operations.attend_backward(g_kept, weights, self.dropped, 1 / math.sqrt(d))
-        g_qkv = torch.stack((torch.bmm(g_s, k), torch.bmm(g_s.transpose(1, 2), q), g_v))
-        return g_qkv.view(3, b, h, length, d).permute(1, 3, 0, 2, 4).reshape(b * length, 3 * h * d)
+        g_s = do.attend_backward(g_kept, weights, self.dropped, 1 / math.sqrt(q.shape[-1]))
+        torch.bmm(g_s, k, out=g_qkv[0])
+        torch.bmm(g_s.transpose(1, 2), q, out=g_qkv[1])
+        return do.together(g_qkv, self.starts, len(gradient), g_bias)
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,14 @@ class Packed:
         out, *told = flash_forward(q, k, v, self.bounds, self.longest, self.dropout)
         return out.reshape(rows, width // 3), (q, k, v, out, *told)
 
-    def backward(self, gradient: Tensor, held: Held, heads: int) -> Tensor:
-        """The gradient of ``qkv`` from that of the context."""
+    def backward(self, gradient: Tensor, held: Held, heads: int, g_bias: Tensor) -> Tensor:
+        """The gradient of ``qkv`` from that of the context; its sum over the rows is written to ``g_bias``."""
         rows, width = gradient.shape
         g_out = gradient.view(rows, heads, width // heads)
         parts = flash_backward(g_out, held, self.bounds, self.longest, self.dropout)
-        return torch.stack(parts, 1).view(rows, 3 * width)
+        g_qkv = torch.stack(parts, 1).view(rows, 3 * width)
+        torch.sum(g_qkv, 0, out=g_bias)
+        return g_qkv
 
 
 Attention = Padded | Packed

@@ -241,23 +241,37 @@ class FastEngine:
         if self.packs:
             hidden, targets, backward = self._packed(batch["packed"])
             return Through.apply(self._anchor, hidden, backward), targets  # type: ignore[no-untyped-call]
-        ids, answered = batch["input_ids"], batch["answered"]
-        rows = ids.numel()
+        answered = batch["answered"]
         with torch.no_grad():
+            ids, places, starts, wanted = self._laid_out(batch)
+            rows = ids.numel()
             dropped = self._source.several(self.dropout, self._passes.dropouts, (rows, self._hidden))
             ids = self._compact[ids]
             self.flat.read(ids)
-            hidden, tape = self._passes.forward(ids, None, self._attentions(batch), dropped, _filled(answered, rows))
+            hidden, tape = self._passes.forward(ids, places, self._attentions(batch, starts), dropped, wanted)
         hidden = Through.apply(self._anchor, hidden, partial(self._passes.backward, tape=tape))  # type: ignore[no-untyped-call]
         return hidden[: len(answered)], batch["targets"]
 
-    def _attentions(self, batch: dict[str, Any]) -> Sequence[Attention]:
+    def _laid_out(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        """Sub-words (B, L), or without padding (T,) and their places; first rows of the sentences; rows of the head."""
+        ids, mask, answered = batch["input_ids"], batch["attention_mask"], batch["answered"]
+        count, length = ids.shape
+        if not self._operations.any_rows:
+            return ids, None, torch.arange(count + 1) * length, _filled(answered, ids.numel())
+        if not batch["padded"]:
+            return ids, None, torch.arange(count + 1) * length, answered
+        real = mask.flatten().nonzero().flatten()
+        behind = mask.flatten().cumsum(0)
+        starts = torch.cat([behind.new_zeros(1), behind[length - 1 :: length]])
+        return ids.flatten()[real], real % length, starts, behind[answered] - 1
+
+    def _attentions(self, batch: dict[str, Any], starts: Tensor) -> Sequence[Attention]:
         """That of each layer; they differ in what they drop."""
         count, length = batch["input_ids"].shape
         padding = self._operations.padding(batch["attention_mask"], self._heads)
         square = (count * self._heads, length, length)
         draws = self._source.several(self.attention_dropout, len(self._layers), square)
-        return [Padded(self._operations, count, length, padding, dropped) for dropped in draws]
+        return [Padded(self._operations, starts, length, padding, dropped) for dropped in draws]
 
     def _trained_layers(self) -> list[tuple[int, dict[str, list[Tensor]]]]:
         return list(enumerate(self._layers))[self._frozen :]

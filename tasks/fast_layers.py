@@ -69,17 +69,17 @@ def layer_forward(
         What comes out, and what `layer_backward` needs.
     """
     stream, xw = x
-    norm = shape.operations.norm
-    qkv = aten.linear(xw, w.qkv, w.qkv_bias)
+    do = shape.operations
+    qkv = do.linear(xw, w.qkv, w.qkv_bias)
     c, seen = attention.forward(qkv, shape.heads)
     if rows is not None:
         c, stream = c.index_select(0, rows), stream.index_select(0, rows)
-    o = aten.linear(c, w.out, w.out_bias)
-    y, yw, held1 = norm(o, dropped[0], stream, w.norm1, w.norm1_bias, shape.epsilon)
-    u = aten.linear(yw, w.up, w.up_bias)
+    o = do.linear(c, w.out, w.out_bias)
+    y, yw, held1 = do.norm(o, dropped[0], stream, w.norm1, w.norm1_bias, shape.epsilon)
+    u = do.linear(yw, w.up, w.up_bias)
     a = aten.gelu(u, approximate=shape.gelu)
-    z = aten.linear(a, w.down, w.down_bias)
-    out, out_w, held2 = norm(z, dropped[1], y, w.norm2, w.norm2_bias, shape.epsilon)
+    z = do.linear(a, w.down, w.down_bias)
+    out, out_w, held2 = do.norm(z, dropped[1], y, w.norm2, w.norm2_bias, shape.epsilon)
     return (out, out_w), (xw, seen, c, held1, yw, u, a, held2)
 
 
@@ -101,16 +101,15 @@ def layer_backward(
     do = shape.operations
     norm2, norm1 = (w.norm2, w.norm2_bias), (w.norm1, w.norm1_bias)
     g_r2, g_z = do.norm_backward(gradient, held2, dropped[1], norm2, (g["norm2"], g["norm2_bias"], g["down_bias"]))
-    g_a = _product_backward(g_z, a, w.down, g["down"])
+    g_a = do.linear_backward(g_z, a, w.down, g["down"])
     g_u = do.gelu_backward(g_a, u, shape.gelu, g["up_bias"])
-    g_y = _product_backward(g_u, yw, w.up, g["up"])
+    g_y = do.linear_backward(g_u, yw, w.up, g["up"])
     g_r1, g_o = do.norm_backward((g_r2, g_y), held1, dropped[0], norm1, (g["norm1"], g["norm1_bias"], g["out_bias"]))
-    g_c = _product_backward(g_o, c, w.out, g["out"])
+    g_c = do.linear_backward(g_o, c, w.out, g["out"])
     if rows is not None:
         g_c = g_c.new_zeros(xw.shape).index_copy_(0, rows, g_c)
-    g_qkv = attention.backward(g_c, seen, shape.heads)
-    torch.sum(g_qkv, 0, out=g["qkv_bias"])
-    g_x = _product_backward(g_qkv, xw, w.qkv, g["qkv"])
+    g_qkv = attention.backward(g_c, seen, shape.heads, g["qkv_bias"])
+    g_x = do.linear_backward(g_qkv, xw, w.qkv, g["qkv"])
     return (g_r1, g_x) if rows is None else (g_x.float().index_add_(0, rows, g_r1), None)
 
 
@@ -159,12 +158,6 @@ def embedding_backward(gradient: Tensor, held: Held, w: EmbeddingWeights) -> Non
     else:
         by_position = g["positions"].zero_().index_add_(0, places, g_total)
     torch.sum(by_position, 0, out=g["kind"])
-
-
-def _product_backward(gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor) -> Tensor:
-    """Write the gradient of ``x @ weight.T`` for weight; return the one for x."""
-    torch.mm(gradient.t(), x, out=g_weight)
-    return gradient @ weight
 
 
 def _norm_backward(

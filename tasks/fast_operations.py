@@ -20,11 +20,15 @@ Held = tuple[Any, ...]
 
 
 class Operations(Protocol):
-    """What a layer is made of beside its products."""
+    """What a layer is made of."""
 
     @property
     def dropout(self) -> Source:
         """Where ``Dropped`` comes from."""
+
+    @property
+    def any_rows(self) -> bool:
+        """Whether products are as fast with any number of rows; else there should be few different ones."""
 
     def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
         """Dropout of (T, H) float32: the result, and the same in the work type."""
@@ -50,11 +54,27 @@ class Operations(Protocol):
             grads: where the gradients of weight and bias go, and the sum of the branch's over its rows.
         """
 
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """``x @ weight.T + bias``, (T, N), from (T, K), (N, K) and (N,), all in the work type."""
+
+    def linear_backward(self, gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor) -> Tensor:
+        """Write the gradient of ``x @ weight.T`` for weight; return the one for x."""
+
     def gelu_backward(self, gradient: Tensor, x: Tensor, form: str, g_bias: Tensor) -> Tensor:
         """The gradient of ``x``, whose sum over the rows is written to ``g_bias``."""
 
     def padding(self, mask: Tensor, heads: int) -> Any:
         """What `attend` wants to know of the padding of a batch whose attention mask is (B, L)."""
+
+    def apart(self, rows: Tensor, starts: Tensor, parts: int, heads: int, length: int) -> Tensor:
+        """Blocks (parts, B * h, L, d) of rows (T, parts * h * d), zero behind the end of a sentence.
+
+        Args:
+            starts: the row with which each of B sentences begins, and T, int64 (B + 1,); each L rows unless `any_rows`.
+        """
+
+    def together(self, blocks: Tensor, starts: Tensor, rows: int, sums: Tensor | None) -> Tensor:
+        """The rows, (T, parts * h * d), that `apart` has made such blocks of; their sum is written to ``sums``."""
 
     def attend(self, q: Tensor, k: Tensor, padding: Any, dropped: Dropped) -> tuple[Tensor, Tensor]:
         """Weights of attention (B * h, L, L) before and after dropout; queries and keys are (B * h, L, d)."""
@@ -74,6 +94,8 @@ def operations(work: torch.dtype, device: torch.device) -> Operations:
 
 class TorchOperations:
     """By torch's own operations, one after the other."""
+
+    any_rows = False
 
     def __init__(self, work: torch.dtype, device: torch.device) -> None:
         self._work = work
@@ -112,6 +134,12 @@ class TorchOperations:
         torch.sum(g_branch, 0, out=grads[2])
         return g_r, g_branch
 
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return linear(x, weight, bias)
+
+    def linear_backward(self, gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor) -> Tensor:
+        return linear_backward(gradient, x, weight, g_weight)
+
     def gelu_backward(self, gradient: Tensor, x: Tensor, form: str, g_bias: Tensor) -> Tensor:
         g_x: Tensor = aten.gelu_backward(gradient, x, approximate=form)
         torch.sum(g_x, 0, out=g_bias)
@@ -120,6 +148,19 @@ class TorchOperations:
     def padding(self, mask: Tensor, heads: int) -> Any:
         away = (1 - mask).to(self._work) * torch.finfo(self._work).min / 2
         return away[:, None, None, :].expand(-1, heads, 1, -1).reshape(-1, 1, mask.shape[1])
+
+    def apart(self, rows: Tensor, starts: Tensor, parts: int, heads: int, length: int) -> Tensor:
+        count = len(starts) - 1
+        wide = rows.view(count, length, parts, heads, -1).permute(2, 0, 3, 1, 4)
+        return wide.reshape(parts, count * heads, length, -1)
+
+    def together(self, blocks: Tensor, starts: Tensor, rows: int, sums: Tensor | None) -> Tensor:
+        parts, _, length, units = blocks.shape
+        wide = blocks.view(parts, len(starts) - 1, -1, length, units).permute(1, 3, 0, 2, 4)
+        together = wide.reshape(rows, -1)
+        if sums is not None:
+            torch.sum(together, 0, out=sums)
+        return together
 
     def attend(self, q: Tensor, k: Tensor, padding: Any, dropped: Dropped) -> tuple[Tensor, Tensor]:
         scores = torch.baddbmm(padding, q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1]))
@@ -130,3 +171,15 @@ class TorchOperations:
         gradient = gradient if dropped is None else gradient.mul_(dropped)
         g_scores = aten._softmax_backward_data(gradient.float(), weights.float(), -1, torch.float32)
         return g_scores.mul_(scale).to(self._work)  # type: ignore[no-any-return]
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """`Operations.linear` by torch."""
+    y: Tensor = aten.linear(x, weight, bias)
+    return y
+
+
+def linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, g_weight: Tensor) -> Tensor:
+    """`Operations.linear_backward` by torch."""
+    torch.mm(gradient.t(), x, out=g_weight)
+    return gradient @ weight

@@ -62,14 +62,16 @@ def plain_loss(model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.T
     return answered, mean_cross_entropy(answered, batch["targets"], len(answered))
 
 
-@pytest.fixture(params=["compiled", "torch"])
+@pytest.fixture(params=["compiled", "unpadded", "torch"])
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either form of the small operations and of AdamW: the second is that of cards and of macOS."""
+    """The forms of the operations and of AdamW: with and without padding, and that of cards and of macOS."""
     if request.param == "torch":
         for module in ("fast_operations", "flat"):
             monkeypatch.setattr(f"tasks.{module}.available", lambda: False)
     elif not available():
         pytest.skip("torch was built without GNU OpenMP")
+    elif request.param == "unpadded":
+        monkeypatch.setattr("tasks.compiled_operations.CompiledOperations.any_rows", True)
 
 
 @pytest.mark.usefixtures("form")
