@@ -25,8 +25,7 @@ from torch import Tensor
 from tasks.compiled import Function, arguments, barrier, from_bits, function, inner, numbers, share, thread
 
 CPUINFO = Path("/proc/cpuinfo")
-COLUMNS = 64  # of the sums in registers: four vectors of 16
-ROWS = 6  # of them: 24 of the 32 registers
+COLUMNS = 64  # of the sums in registers, by 6 rows: 24 of the 32 registers, each of 16 numbers
 CHUNK = 48  # rows of a gradient of weights that are laid out at once
 I32, I64 = ir.IntType(32), ir.IntType(64)
 FLOATS, WHOLES = ir.VectorType(ir.FloatType(), 16), ir.VectorType(I32, 16)
@@ -236,10 +235,10 @@ def _forward() -> Function:
     def body(p: Any) -> None:
         a, _ = arguments(p)
         x, w, b, y, rows, units, outs, groups = a[0], a[1], a[2], a[3], a[5], a[6], a[7], a[8]
-        start = a[4] + np.int64(thread()) * (2 * units + 4) * 64
+        start = a[4] + np.int64(thread()) * (2 * units + 4) * COLUMNS
         laid = start + 256
         sums, there = numbers(start, 64, np.float32), np.int64(-1)
-        begin, end = share(outs // 64 * groups)
+        begin, end = share(outs // COLUMNS * groups)
         for task in range(begin, end):
             n, group = task // groups, task % groups
             if n != there:
@@ -272,21 +271,21 @@ def _backward() -> Function:
         if thread() == 0:
             for j in range(64):
                 zeros[j] = np.float32(0)
-        begin, end = share(units // 64)
+        begin, end = share(units // COLUMNS)
         for n in range(begin, end):
             _pair(rows, 2 * units, x + 128 * n, 64, laid + 256 * half * n)
         barrier()
-        begin, end = share((outs + 47) // 48)
+        begin, end = share((outs + CHUNK - 1) // CHUNK)
         for chunk in range(begin, end):
-            count = min(48, outs - 48 * chunk)
-            _pair(rows, 2 * outs, g + 96 * chunk, count, own)
-            for n in range(units // 64):
+            count = min(CHUNK, outs - CHUNK * chunk)
+            _pair(rows, 2 * outs, g + 2 * CHUNK * chunk, count, own)
+            for n in range(units // COLUMNS):
                 _panel(
-                    own, 4, 4 * count, laid + 256 * half * n, half, g_w + (48 * chunk * units + 64 * n) * 2, 2 * units,
-                    start, count,
+                    own, 4, 4 * count, laid + 256 * half * n, half,
+                    g_w + (CHUNK * chunk * units + 64 * n) * 2, 2 * units, start, count,
                 )  # fmt: skip
         there = np.int64(-1)
-        begin, end = share(units // 64 * groups)
+        begin, end = share(units // COLUMNS * groups)
         for task in range(begin, end):
             n, group = task // groups, task % groups
             if n != there:

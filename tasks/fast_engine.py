@@ -1,7 +1,7 @@
 """The fast path of training: BERT and RoBERTa encoders with linear cost per real sub-word and no wasted work.
 
 Against the plain path (the model's own forward under autocast, torch's AdamW) it casts each weight once per step,
-draws dropout from eight random bits per unit, writes gradients into one vector that AdamW updates in one pass, and
+draws dropout from few random bits, writes gradients into one vector that AdamW updates in one pass, and
 trains only the embedding rows that the data can change. The others get the weight decay that AdamW would give them, in
 one product. Frozen layers run without gradients and stay out of the vector.
 """

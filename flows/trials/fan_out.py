@@ -14,7 +14,7 @@ from flows.trials.hands import Hands, OnEpoch, OnOutcome, OnTick
 from flows.trials.place import TRIALS, active
 from flows.trials.snapshot import commit, kept, take
 from flows.trials.trial import On, Outcome, Trial
-from flows.trials.worktree import sweep
+from flows.trials.worktree import littered, sweep
 from tasks.errors import UserError
 
 NO_SERVER = "'make server' starts one, and '--on local' needs none"
@@ -103,13 +103,17 @@ def run_trials(
                     threads=first.threads,
                     gpu=first.gpu,
                 )
+        sweep(Path.cwd())  # what was still dying when this began
         return hands.outcomes()
 
 
 def _known(trials: Sequence[Trial]) -> list[Outcome] | None:
-    """The outcomes where all are known: then there is nothing to sweep up first, and nothing to fan out."""
+    """The outcomes where all are known: then there is nothing to fan out, at most what a killed fan-out has left."""
     with active(), answered.look(trials) as seen:
-        return None if seen is None else seen.known(trials)
+        outcomes = None if seen is None else seen.known(trials)
+        if outcomes is not None and littered(Path.cwd()):
+            sweep(Path.cwd())
+        return outcomes
 
 
 @contextmanager

@@ -112,6 +112,11 @@ def empty(folder: Path) -> None:
         git("worktree", "prune", "--expire=now", cwd=folder)
 
 
+def littered(root: Path) -> bool:
+    """Whether a fan-out was killed here and nothing has been swept up since; a look at a few files."""
+    return any(guard.free(lock) for lock in (root / TRIALS).glob("@fan-out-*"))
+
+
 def sweep(root: Path) -> int:
     """Remove what killed attempts and fan-outs left in the project; how many folders that were."""
     place = root / TRIALS

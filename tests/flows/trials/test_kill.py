@@ -87,6 +87,18 @@ def test_a_killed_runner_is_a_failed_trial_and_its_stage_ends(project: Any) -> N
     assert project.left_behind() == []
 
 
+def test_what_a_killed_fan_out_left_goes_even_where_all_trials_are_known(project: Any) -> None:
+    before = project.user_state()
+    asked = trials(1, 0.0)
+    finish(project, asked, before)
+    folders = project.folder / ".dvc/tmp/hone/trials"
+    (folders / "@fan-out-dead").touch()
+    (folders / "0123456789abcdef0123" / "one").mkdir(parents=True)
+    project.git("update-ref", "refs/hone/snapshots/dead", "HEAD")
+    assert len(project.left_behind()) == 3
+    finish(project, asked, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything_cleanly(project: Any, number: signal.Signals) -> None:
     before = project.user_state()
@@ -125,4 +137,5 @@ def test_kills_at_random_moments(project: Any, seed: int) -> None:
         assert kept.items() <= project.trials().items()
         kept = project.trials()
         assert project.user_state() == before
+    project.until(lambda: not project.processes(), patience=15)  # nobody sweeps up after who is still dying
     finish(project, asked, before)
