@@ -37,7 +37,8 @@ class Locator:
     """Where Numba keeps what it compiled of this folder: one place for all worktrees, whatever the time of a file."""
 
     def __init__(self, function: Callable[..., Any], file: str, folder: Path) -> None:
-        sources = (Path(__file__), Path(file))  # what is defined here is compiled into its callers
+        # What is defined in compiled*.py is compiled into its callers.
+        sources = sorted({Path(file), *Path(__file__).parent.glob("compiled*.py")})
         # Each type and form that a function is made for has files of its own: Numba numbers those of one name, and two
         # processes that compile two of them at once would give both the same number.
         made_for = repr([cell.cell_contents for cell in function.__closure__ or ()])
