@@ -1,7 +1,7 @@
-"""Attention of a sentence and head in one pass over query, key and value where they lie, by tiles (tasks/compiled_tiles.py).
+"""Attention of a sentence and head in one pass over query, key and value where they lie, by tiles.
 
-Shapes: T rows of B sentences behind one another, h heads of d units (32 or 64), L rows of the longest sentence. Scores and
-weights are (B * h, L, W) in bfloat16, W columns being L filled up to a multiple of 16; columns behind a sentence are zero.
+Shapes: T rows of B sentences behind one another, h heads of d units (32 or 64), L rows of the longest sentence. Weights
+are (B * h, L, W) in bfloat16: W columns are L filled up to a multiple of 16, and zero behind a sentence.
 """
 
 import functools
@@ -28,11 +28,14 @@ from tasks.compiled import (
     widen,
 )  # fmt: skip
 from tasks.compiled_tiles import pair, panel1, panel2, panel3, panel4, transpose
-from tasks.fast_dropout import ALL
+from tasks.fast_dropout import ALL, Draw
+from tasks.fast_operations import Held
 
 
 @inner
-def _product(a: Any, row: Any, step: Any, b: Any, pairs: Any, c: Any, width: Any, start: Any, rows: Any, vectors: Any) -> None:
+def _product(
+    a: Any, row: Any, step: Any, b: Any, pairs: Any, c: Any, width: Any, start: Any, rows: Any, vectors: Any
+) -> None:
     """All columns of a product, whose right operand is laid out four vectors at a time and then what is left."""
     while vectors >= 4:
         panel4(a, row, step, b, pairs, c, width, start, rows)
@@ -70,14 +73,14 @@ def _lay_across(source: Any, width: Any, rows: Any, units: Any, place: Any, laid
 
 @functools.cache
 def _forward() -> Function:
-    @function(15, 2)
+    @function(14, 2)
     def body(p: Any) -> None:
         a, f = arguments(p)
         qkv, context, saved, zeros, place = a[0], a[1], a[2], a[3], a[5]
         count, length, heads, units, room = a[6], a[7], a[8], a[9], a[10]
         starts = numbers(a[4], count + 1, np.int64)
         first, second, limit = np.uint32(a[11]), np.uint32(a[12]), np.uint32(a[13])
-        inside, scale = np.float32(f[15]), np.float32(f[16])
+        inside, scale = np.float32(f[14]), np.float32(f[15])
         vectors = (length + 15) // 16
         width, hidden = 16 * vectors, 2 * heads * units
         copy = place + np.int64(thread()) * room
@@ -125,7 +128,7 @@ def _forward() -> Function:
 
 @functools.cache
 def _backward() -> Function:
-    @function(19, 2)
+    @function(17, 2)
     def body(p: Any) -> None:
         a, f = arguments(p)
         qkv, g_context, saved, g_qkv, zeros, place, sums = a[0], a[1], a[2], a[3], a[4], a[6], a[7]
@@ -133,7 +136,7 @@ def _backward() -> Function:
         count, length, heads, units, room = a[9], a[10], a[11], a[12], a[13]
         starts = numbers(a[5], count + 1, np.int64)
         first, second, limit = np.uint32(a[14]), np.uint32(a[15]), np.uint32(a[16])
-        inside, scale = np.float32(f[19]), np.float32(f[20])
+        inside, scale = np.float32(f[17]), np.float32(f[18])
         vectors = (length + 15) // 16
         width, hidden = 16 * vectors, 2 * heads * units
         here, all_ = np.int64(thread()), np.int64(threads())
@@ -206,44 +209,54 @@ def _backward() -> Function:
 
 
 class Tiled:
-    """As tasks.fast_attention.Padded, without padding and without copies of query, key and value."""
+    """As tasks.fast_attention.Padded, over rows without padding and without copies of query, key and value."""
 
-    def __init__(self, starts: Tensor, length: int, dropped: Any, place: Any) -> None:
-        self._starts, self._length, self._dropped, self._place = starts, length, dropped or ALL, place
+    def __init__(self, starts: Tensor, length: int, dropped: Draw | None) -> None:
+        """Know the sentences.
 
-    def forward(self, qkv: Tensor, heads: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+        Args:
+            starts: the row with which each of B sentences begins, and T, int64 (B + 1,).
+            length: rows of the longest.
+            dropped: dropout of the attention weights; None for none.
+        """
+        self._starts, self._length, self._dropped = starts, length, dropped or ALL
+        self._width = -(-length // 16) * 16
+
+    def forward(self, qkv: Tensor, heads: int) -> tuple[Tensor, Held]:
+        """The context, and what `backward` needs."""
         count, length, units = len(self._starts) - 1, self._length, qkv.shape[1] // 3 // heads
-        wide = -(-length // 16) * 16
         context = qkv.new_empty(len(qkv), heads * units)
-        weights = qkv.new_empty(count * heads * length * wide)
-        room = 4 * wide * units + 2 * (length + 1) * (wide + units)
-        room = -(-room // 64) * 64
-        place = torch.empty(torch.get_num_threads() * room, dtype=torch.uint8)
+        weights = qkv.new_empty(count * heads * length * self._width)
+        room = 4 * self._width * units + 2 * (length + 1) * (self._width + units)
+        place, room = _place(room)
         *keys, scale = self._dropped
         _forward()(
-            qkv, context, weights, zeros(), self._starts, place, count, length, heads, units, room, *keys, 0,
+            qkv, context, weights, _zeros(), self._starts, place, count, length, heads, units, room, *keys,
             1 / math.sqrt(units), scale,
         )  # fmt: skip
         return context, (qkv, weights)
 
-    def backward(self, gradient: Tensor, held: Any, heads: int, g_bias: Tensor) -> Tensor:
+    def backward(self, gradient: Tensor, held: Held, heads: int, g_bias: Tensor) -> Tensor:
+        """The gradient of ``qkv`` from that of the context; its sum over the rows is written to ``g_bias``."""
         qkv, weights = held
         count, length, units = len(self._starts) - 1, self._length, qkv.shape[1] // 3 // heads
-        wide = -(-length // 16) * 16
         g_qkv = torch.empty_like(qkv)
-        room = 4 * wide * units + 2 * units * 2 + 6 * (length + 1) * wide
-        room = -(-room // 64) * 64
-        threads_ = torch.get_num_threads()
-        place = torch.empty(threads_ * room, dtype=torch.uint8)
-        by = torch.empty(threads_ * qkv.shape[1])
+        place, room = _place(4 * self._width * units + 6 * (length + 1) * self._width)
+        by_thread = torch.empty(torch.get_num_threads() * qkv.shape[1])
         *keys, scale = self._dropped
         _backward()(
-            qkv, gradient, weights, g_qkv, zeros(), self._starts, place, g_bias, by, count, length, heads, units, room,
-            *keys, 0, 0, 1 / math.sqrt(units), scale,
+            qkv, gradient, weights, g_qkv, _zeros(), self._starts, place, g_bias, by_thread, count, length, heads,
+            units, room, *keys, 1 / math.sqrt(units), scale,
         )  # fmt: skip
         return g_qkv
 
 
+def _place(room: int) -> tuple[Tensor, int]:
+    """Memory for each thread to work in, and how many bytes each has."""
+    room = -(-room // 64) * 64
+    return torch.empty(torch.get_num_threads() * room, dtype=torch.uint8), room
+
+
 @functools.cache
-def zeros() -> Tensor:
+def _zeros() -> Tensor:
     return torch.zeros(64)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks import attention_kernels, compiled_products, fast_kernels
+from tasks import attention_kernels, compiled_products, compiled_tiles, fast_kernels
 from tasks.compiled import BITS
 from tasks.fast_dropout import ALL, KeySource
 from tasks.fast_operations import Dropped, Held, linear, linear_backward
@@ -28,15 +28,13 @@ class CompiledOperations:
             attention_kernels.softmax(kind),
             attention_kernels.softmax_backward(kind),
         )
-        self._apart, self._together = attention_kernels.apart(kind), attention_kernels.together(kind)
         self.dropout = KeySource()
         own = work == torch.bfloat16 and compiled_products.suits_processor()
         self._products = compiled_products.Products() if own else None
 
-    @property
-    def any_rows(self) -> bool:
+    def packs(self, heads: int, hidden: int) -> bool:
         """As `Operations` says, and so are the others."""
-        return self._products is not None
+        return self._products is not None and hidden % compiled_tiles.COLUMNS == 0 and hidden // heads in (32, 64)
 
     def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
         draw = dropped or ALL
@@ -93,24 +91,6 @@ class CompiledOperations:
 
     def padding(self, mask: Tensor, heads: int) -> Any:  # noqa: ARG002
         return mask.sum(1)
-
-    def apart(self, rows: Tensor, starts: Tensor, parts: int, heads: int, length: int) -> Tensor:
-        count, units = len(starts) - 1, rows.shape[1] // parts // heads
-        blocks = torch.empty(parts, count * heads, length, units, dtype=self._work)
-        self._apart(rows, blocks, starts, parts, count, length, heads, units)
-        return blocks
-
-    def together(self, blocks: Tensor, starts: Tensor, rows: int, sums: Tensor | None) -> Tensor:
-        parts, all_, length, units = blocks.shape
-        count = len(starts) - 1
-        heads = all_ // count
-        whole = torch.empty(rows, parts * heads * units, dtype=self._work)
-        by_thread = torch.empty(0 if sums is None else torch.get_num_threads() * whole.shape[1])
-        self._together(
-            whole, blocks, starts, whole if sums is None else sums, by_thread, parts, count, length, heads, units,
-            sums is not None,
-        )  # fmt: skip
-        return whole
 
     def attend(self, q: Tensor, k: Tensor, padding: Any, dropped: Dropped) -> tuple[Tensor, Tensor]:
         scores = torch.bmm(q, k.transpose(1, 2))

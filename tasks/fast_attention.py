@@ -1,12 +1,14 @@
 """Self-attention of the fast path, forward and backward: over padded sentences anywhere, over packed ones on a GPU.
 
+Over packed ones on a processor: tasks/compiled_attention.py.
+
 Shapes: B sentences, T rows in all, h heads of d units, H = h * d. Both forms take query, key and value of every row
 beside one another, (T, 3H), and give a context per row, (T, H), in the same type.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -20,41 +22,46 @@ Held = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Padded:
-    """Products over all pairs of sub-words of a sentence, filled up to L of them, and a softmax in float32.
+    """Sentences of the same number of sub-words, T = B * L: two products over all pairs and a softmax in float32.
 
     Attributes:
-        operations: softmax and dropout, and how rows come together and apart.
-        starts: the row with which each sentence begins, and T, int64 (B + 1,).
+        operations: softmax and dropout.
+        batch: B.
         length: L, padding among them.
         padding: what the operations know of it.
         dropped: dropout of the attention weights, (B * h, L, L); None for none.
     """
 
     operations: Operations
-    starts: Tensor
+    batch: int
     length: int
     padding: Any
     dropped: Dropped
 
     def forward(self, qkv: Tensor, heads: int) -> tuple[Tensor, Held]:
         """The context, and what `backward` needs."""
-        do = self.operations
-        q, k, v = do.apart(qkv, self.starts, 3, heads, self.length)
-        weights, kept = do.attend(q, k, self.padding, self.dropped)
-        return do.together(torch.bmm(kept, v)[None], self.starts, len(qkv), None), (q, k, v, weights, kept)
+        b, length, h = self.batch, self.length, heads
+        d = qkv.shape[1] // 3 // h
+        q, k, v = qkv.view(b, length, 3, h, d).permute(2, 0, 3, 1, 4).reshape(3, b * h, length, d).unbind(0)
+        weights, kept = self.operations.attend(q, k, self.padding, self.dropped)
+        context = torch.bmm(kept, v).view(b, h, length, d).transpose(1, 2).reshape(b * length, h * d)
+        return context, (q, k, v, weights, kept)
 
     def backward(self, gradient: Tensor, held: Held, heads: int, g_bias: Tensor) -> Tensor:
         """The gradient of ``qkv`` from that of the context; its sum over the rows is written to ``g_bias``."""
-        do = self.operations
         q, k, v, weights, kept = held
-        g_c = do.apart(gradient, self.starts, 1, heads, self.length)[0]
-        g_qkv = torch.empty(3, *g_c.shape, dtype=g_c.dtype, device=g_c.device)
-        torch.bmm(kept.transpose(1, 2), g_c, out=g_qkv[2])
+        b, length, h = self.batch, self.length, heads
+        d = gradient.shape[1] // h
+        g_c = gradient.view(b, length, h, d).transpose(1, 2).reshape(b * h, length, d)
+        blocks = g_c.new_empty(3, *g_c.shape)
+        torch.bmm(kept.transpose(1, 2), g_c, out=blocks[2])
         g_kept = torch.bmm(g_c, v.transpose(1, 2))
-        g_s = do.attend_backward(g_kept, weights, self.dropped, 1 / math.sqrt(q.shape[-1]))
-        torch.bmm(g_s, k, out=g_qkv[0])
-        torch.bmm(g_s.transpose(1, 2), q, out=g_qkv[1])
-        return do.together(g_qkv, self.starts, len(gradient), g_bias)
+        g_s = self.operations.attend_backward(g_kept, weights, self.dropped, 1 / math.sqrt(d))
+        torch.bmm(g_s, k, out=blocks[0])
+        torch.bmm(g_s.transpose(1, 2), q, out=blocks[1])
+        g_qkv = blocks.view(3, b, h, length, d).permute(1, 3, 0, 2, 4).reshape(b * length, 3 * h * d)
+        torch.sum(g_qkv, 0, out=g_bias)
+        return g_qkv
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,14 @@ class Packed:
         return g_qkv
 
 
-Attention = Padded | Packed
+class Attention(Protocol):
+    """Any of these, and tasks.compiled_attention.Tiled."""
+
+    def forward(self, qkv: Tensor, heads: int) -> tuple[Tensor, Held]:
+        """The context, and what `backward` needs."""
+
+    def backward(self, gradient: Tensor, held: Held, heads: int, g_bias: Tensor) -> Tensor:
+        """The gradient of ``qkv`` from that of the context; its sum over the rows is written to ``g_bias``."""
 
 
 def flash_forward(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, longest: int, dropout: float) -> Held:

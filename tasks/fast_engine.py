@@ -137,6 +137,7 @@ class FastEngine:
             embedding = {name: self.flat.views[name] for name in embedding}
         do = operations(work_type, device)
         self._operations, self._source = do, do.dropout
+        self._unpads = do.packs(self._heads, self._hidden)
         self._passes = Passes(
             EmbeddingWeights(
                 **{name: value.to(device) for name, value in embedding.items()},
@@ -243,35 +244,36 @@ class FastEngine:
             return Through.apply(self._anchor, hidden, backward), targets  # type: ignore[no-untyped-call]
         answered = batch["answered"]
         with torch.no_grad():
-            ids, places, starts, wanted = self._laid_out(batch)
-            rows = ids.numel()
-            dropped = self._source.several(self.dropout, self._passes.dropouts, (rows, self._hidden))
+            ids, places, wanted, attentions = self._unpadded(batch) if self._unpads else self._padded(batch)
+            dropped = self._source.several(self.dropout, self._passes.dropouts, (ids.numel(), self._hidden))
             ids = self._compact[ids]
             self.flat.read(ids)
-            hidden, tape = self._passes.forward(ids, places, self._attentions(batch, starts), dropped, wanted)
+            hidden, tape = self._passes.forward(ids, places, attentions, dropped, wanted)
         hidden = Through.apply(self._anchor, hidden, partial(self._passes.backward, tape=tape))  # type: ignore[no-untyped-call]
         return hidden[: len(answered)], batch["targets"]
 
-    def _laid_out(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-        """Sub-words (B, L), or without padding (T,) and their places; first rows of the sentences; rows of the head."""
-        ids, mask, answered = batch["input_ids"], batch["attention_mask"], batch["answered"]
+    def _padded(self, batch: dict[str, Any]) -> tuple[Tensor, None, Tensor, Sequence[Attention]]:
+        """Sub-words (B, L), rows that go on after the last layer, and the attention of each layer."""
+        ids = batch["input_ids"]
         count, length = ids.shape
-        if not self._operations.any_rows:
-            return ids, None, torch.arange(count + 1) * length, _filled(answered, ids.numel())
-        if not batch["padded"]:
-            return ids, None, torch.arange(count + 1) * length, answered
-        real = mask.flatten().nonzero().flatten()
-        behind = mask.flatten().cumsum(0)
-        starts = torch.cat([behind.new_zeros(1), behind[length - 1 :: length]])
-        return ids.flatten()[real], real % length, starts, behind[answered] - 1
-
-    def _attentions(self, batch: dict[str, Any], starts: Tensor) -> Sequence[Attention]:
-        """That of each layer; they differ in what they drop."""
-        count, length = batch["input_ids"].shape
         padding = self._operations.padding(batch["attention_mask"], self._heads)
         square = (count * self._heads, length, length)
         draws = self._source.several(self.attention_dropout, len(self._layers), square)
-        return [Padded(self._operations, starts, length, padding, dropped) for dropped in draws]
+        attentions = [Padded(self._operations, count, length, padding, dropped) for dropped in draws]
+        return ids, None, _filled(batch["answered"], ids.numel()), attentions
+
+    def _unpadded(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor, Sequence[Attention]]:
+        """Sub-words (T,) of all sentences and their places there, and the rest as `_padded`."""
+        from tasks.compiled_attention import Tiled
+
+        mask = batch["attention_mask"]
+        count, length = mask.shape
+        real = mask.flatten().nonzero().flatten()
+        behind = mask.flatten().cumsum(0)
+        starts = torch.cat([behind.new_zeros(1), behind[length - 1 :: length]])
+        draws = self._source.several(self.attention_dropout, len(self._layers), (count * self._heads, length, length))
+        attentions = [Tiled(starts, length, dropped) for dropped in draws]
+        return batch["input_ids"].flatten()[real], real % length, behind[batch["answered"]] - 1, attentions
 
     def _trained_layers(self) -> list[tuple[int, dict[str, list[Tensor]]]]:
         return list(enumerate(self._layers))[self._frozen :]

@@ -26,9 +26,8 @@ class Operations(Protocol):
     def dropout(self) -> Source:
         """Where ``Dropped`` comes from."""
 
-    @property
-    def any_rows(self) -> bool:
-        """Whether products are as fast with any number of rows; else there should be few different ones."""
+    def packs(self, heads: int, hidden: int) -> bool:
+        """Whether such an encoder takes sentences without padding (tasks.compiled_attention), any number of rows."""
 
     def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
         """Dropout of (T, H) float32: the result, and the same in the work type."""
@@ -66,16 +65,6 @@ class Operations(Protocol):
     def padding(self, mask: Tensor, heads: int) -> Any:
         """What `attend` wants to know of the padding of a batch whose attention mask is (B, L)."""
 
-    def apart(self, rows: Tensor, starts: Tensor, parts: int, heads: int, length: int) -> Tensor:
-        """Blocks (parts, B * h, L, d) of rows (T, parts * h * d), zero behind the end of a sentence.
-
-        Args:
-            starts: the row with which each of B sentences begins, and T, int64 (B + 1,); each L rows unless `any_rows`.
-        """
-
-    def together(self, blocks: Tensor, starts: Tensor, rows: int, sums: Tensor | None) -> Tensor:
-        """The rows, (T, parts * h * d), that `apart` has made such blocks of; their sum is written to ``sums``."""
-
     def attend(self, q: Tensor, k: Tensor, padding: Any, dropped: Dropped) -> tuple[Tensor, Tensor]:
         """Weights of attention (B * h, L, L) before and after dropout; queries and keys are (B * h, L, d)."""
 
@@ -95,14 +84,15 @@ def operations(work: torch.dtype, device: torch.device) -> Operations:
 class TorchOperations:
     """By torch's own operations, one after the other."""
 
-    any_rows = False
-
     def __init__(self, work: torch.dtype, device: torch.device) -> None:
         self._work = work
         self.dropout = MaskSource(device, work)
 
-    def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
+    def packs(self, heads: int, hidden: int) -> bool:  # noqa: ARG002
         """As `Operations` says, and so are the others."""
+        return False
+
+    def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
         y = x if dropped is None else x * dropped
         return y, y.to(self._work)
 
@@ -148,19 +138,6 @@ class TorchOperations:
     def padding(self, mask: Tensor, heads: int) -> Any:
         away = (1 - mask).to(self._work) * torch.finfo(self._work).min / 2
         return away[:, None, None, :].expand(-1, heads, 1, -1).reshape(-1, 1, mask.shape[1])
-
-    def apart(self, rows: Tensor, starts: Tensor, parts: int, heads: int, length: int) -> Tensor:
-        count = len(starts) - 1
-        wide = rows.view(count, length, parts, heads, -1).permute(2, 0, 3, 1, 4)
-        return wide.reshape(parts, count * heads, length, -1)
-
-    def together(self, blocks: Tensor, starts: Tensor, rows: int, sums: Tensor | None) -> Tensor:
-        parts, _, length, units = blocks.shape
-        wide = blocks.view(parts, len(starts) - 1, -1, length, units).permute(1, 3, 0, 2, 4)
-        together = wide.reshape(rows, -1)
-        if sums is not None:
-            torch.sum(together, 0, out=sums)
-        return together
 
     def attend(self, q: Tensor, k: Tensor, padding: Any, dropped: Dropped) -> tuple[Tensor, Tensor]:
         scores = torch.baddbmm(padding, q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1]))

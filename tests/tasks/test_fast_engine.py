@@ -20,6 +20,7 @@ from tasks.encoding import encode_words
 from tasks.fast_dropout import MaskSource
 from tasks.fast_engine import FastEngine, unfit
 from tasks.fast_families import layer_parts
+from tasks.fast_operations import operations
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
 from tasks.objectives import mean_cross_entropy
 from tasks.openmp import available
@@ -62,16 +63,14 @@ def plain_loss(model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.T
     return answered, mean_cross_entropy(answered, batch["targets"], len(answered))
 
 
-@pytest.fixture(params=["compiled", "unpadded", "torch"])
+@pytest.fixture(params=["compiled", "torch"])
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The forms of the operations and of AdamW: with and without padding, and that of cards and of macOS."""
+    """Either form of the small operations and of AdamW: the second is that of cards and of macOS."""
     if request.param == "torch":
         for module in ("fast_operations", "flat"):
             monkeypatch.setattr(f"tasks.{module}.available", lambda: False)
     elif not available():
         pytest.skip("torch was built without GNU OpenMP")
-    elif request.param == "unpadded":
-        monkeypatch.setattr("tasks.compiled_operations.CompiledOperations.any_rows", True)
 
 
 @pytest.mark.usefixtures("form")
@@ -212,6 +211,26 @@ def test_bfloat16_stays_close(request: pytest.FixtureRequest) -> None:
         losses.append([engine.step([batch], mean, number=n, rate=1e-4, max_norm=1.0).item() for n in range(5)])
     assert losses[1] == pytest.approx(losses[0], rel=0.03)
     assert losses[1] != losses[0]
+
+
+def test_without_padding_the_gradients_are_those_of_padded_sentences(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not operations(torch.bfloat16, CPU.device).packs(12, 384):
+        pytest.skip("this processor has no AVX512-BF16, or AMX besides, or torch was built without GNU OpenMP")
+    found = []
+    for _ in range(2):
+        model, windows, pad = setting("embedded", request)
+        engine = engine_of(model, windows, pad, BF16)
+        batch = collate(windows, pad_id=pad, device=CPU.device)
+        assert batch["padded"]
+        logits = engine.head(engine._forward(batch)[0])
+        mean_cross_entropy(logits, batch["targets"], len(logits)).backward()
+        found.append((logits.detach(), engine.flat.collect()))
+        monkeypatch.setattr("tasks.compiled_operations.CompiledOperations.packs", lambda *_: False)
+    for own, other in zip(*found, strict=True):
+        torch.testing.assert_close(own, other, rtol=0, atol=2**-8 * other.abs().max().item())
+        assert (own - other).norm() < 2**-7 * other.norm()
 
 
 def test_dropout_masks_have_their_share_and_follow_from_the_seed() -> None:

@@ -203,38 +203,3 @@ def test_the_exponential_is_exact_enough() -> None:
     found = Tensor(out[: len(x[::50])]).double()
     wanted = x[::50].double().exp()
     assert ((found - wanted) / wanted).abs().max() < 5e-6
-
-
-@pytest.mark.parametrize("parts", [1, 3])
-def test_rows_come_apart_and_together(pair: tuple[Operations, Operations, torch.dtype, float], parts: int) -> None:
-    *both, work, tolerance = pair
-    heads, length, units = 3, 5, 8
-    rows = torch.randn(4 * length, parts * heads * units).to(work)
-    starts = torch.arange(5) * length
-    results = []
-    for do in both:
-        blocks = do.apart(rows, starts, parts, heads, length)
-        sums = torch.empty(rows.shape[1], dtype=work)
-        assert torch.equal(do.together(blocks, starts, len(rows), sums), rows)
-        assert torch.equal(do.together(blocks, starts, len(rows), None), rows)
-        results.append((blocks, sums))
-    assert torch.equal(results[0][0], results[1][0])
-    near(*results, tolerance)
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_sentences_without_padding_come_apart_with_zeros_behind_them(threads: int) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    do = CompiledOperations(torch.float32)
-    rows, starts = torch.randn(6, 3 * 2 * 4), torch.tensor([0, 4, 5, 6])
-    blocks = do.apart(rows, starts, 3, 2, 4)
-    sums = torch.empty(24)
-    together = do.together(blocks, starts, 6, sums)
-    torch.set_num_threads(before)
-    wide = blocks.view(3, 3, 2, 4, 4)
-    assert torch.equal(wide[1, 0, 1], rows[:4, 12:16])
-    assert torch.equal(wide[2, 1, 0, 0], rows[4, 16:20])
-    assert not wide[:, 1:, :, 1:].any()
-    assert torch.equal(together, rows)
-    torch.testing.assert_close(sums, rows.sum(0))
