@@ -32,7 +32,7 @@ class CompiledOperations:
         own = work == torch.bfloat16 and compiled_products.suits_processor()
         self._products = compiled_products.Products() if own else None
 
-    def packs(self, heads: int, hidden: int) -> bool:
+    def unpads(self, heads: int, hidden: int) -> bool:
         """As `Operations` says, and so are the others."""
         return self._products is not None and hidden % compiled_tiles.COLUMNS == 0 and hidden // heads in (32, 64)
 

@@ -92,7 +92,13 @@ def _tile(height: int, across: int) -> Any:
 
 
 def _panel(across: int) -> Any:
-    """The function for 16 times ``across`` columns of a product."""
+    """The function for 16 times ``across`` columns of a product. Its arguments are
+
+    a: address of the left operand, whose rows are ``row`` bytes apart and whose pairs ``step`` bytes;
+    b: address of the laid out columns of the right one;
+    c: address of the result, whose rows are ``width`` bytes apart;
+    start: address of what the sums begin with, float32.
+    """
     tile6, tile5, tile4, tile3, tile2, tile1 = (_tile(height, across) for height in (6, 5, 4, 3, 2, 1))
 
     @inner
@@ -114,12 +120,6 @@ def _panel(across: int) -> Any:
     return panel
 
 
-# Columns of a product.
-#
-# a: address of the left operand, whose rows are ``row`` bytes apart and whose pairs ``step`` bytes.
-# b: address of the laid out columns of the right one.
-# c: address of the result, whose rows are ``width`` bytes apart.
-# start: address of what the sums begin with, float32.
 panel4, panel3, panel2, panel1 = (_panel(across) for across in (4, 3, 2, 1))
 
 

@@ -137,7 +137,7 @@ class FastEngine:
             embedding = {name: self.flat.views[name] for name in embedding}
         do = operations(work_type, device)
         self._operations, self._source = do, do.dropout
-        self._unpads = do.packs(self._heads, self._hidden)
+        self._unpads = do.unpads(self._heads, self._hidden)
         self._passes = Passes(
             EmbeddingWeights(
                 **{name: value.to(device) for name, value in embedding.items()},

@@ -26,7 +26,7 @@ class Operations(Protocol):
     def dropout(self) -> Source:
         """Where ``Dropped`` comes from."""
 
-    def packs(self, heads: int, hidden: int) -> bool:
+    def unpads(self, heads: int, hidden: int) -> bool:
         """Whether such an encoder takes sentences without padding (tasks.compiled_attention), any number of rows."""
 
     def drop(self, x: Tensor, dropped: Dropped) -> tuple[Tensor, Tensor]:
@@ -88,7 +88,7 @@ class TorchOperations:
         self._work = work
         self.dropout = MaskSource(device, work)
 
-    def packs(self, heads: int, hidden: int) -> bool:  # noqa: ARG002
+    def unpads(self, heads: int, hidden: int) -> bool:  # noqa: ARG002
         """As `Operations` says, and so are the others."""
         return False
 

@@ -12,12 +12,12 @@ from tasks.fast_attention import Padded
 from tasks.fast_operations import operations
 
 CPU = torch.device("cpu")
-if operations(torch.bfloat16, CPU).packs(1, 64):
+if operations(torch.bfloat16, CPU).unpads(1, 64):
     from tasks.compiled_attention import Tiled
     from tasks.fast_dropout import KeySource
 
 pytestmark = pytest.mark.skipif(
-    not openmp.available() or not operations(torch.bfloat16, CPU).packs(1, 64),
+    not openmp.available() or not operations(torch.bfloat16, CPU).unpads(1, 64),
     reason="this processor has no AVX512-BF16, or AMX besides, or torch was built without GNU OpenMP",
 )
 

@@ -216,7 +216,7 @@ def test_bfloat16_stays_close(request: pytest.FixtureRequest) -> None:
 def test_without_padding_the_gradients_are_those_of_padded_sentences(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not operations(torch.bfloat16, CPU.device).packs(12, 384):
+    if not operations(torch.bfloat16, CPU.device).unpads(12, 384):
         pytest.skip("this processor has no AVX512-BF16, or AMX besides, or torch was built without GNU OpenMP")
     found = []
     for _ in range(2):
@@ -227,7 +227,7 @@ def test_without_padding_the_gradients_are_those_of_padded_sentences(
         logits = engine.head(engine._forward(batch)[0])
         mean_cross_entropy(logits, batch["targets"], len(logits)).backward()
         found.append((logits.detach(), engine.flat.collect()))
-        monkeypatch.setattr("tasks.compiled_operations.CompiledOperations.packs", lambda *_: False)
+        monkeypatch.setattr("tasks.compiled_operations.CompiledOperations.unpads", lambda *_: False)
     for own, other in zip(*found, strict=True):
         torch.testing.assert_close(own, other, rtol=0, atol=2**-8 * other.abs().max().item())
         assert (own - other).norm() < 2**-7 * other.norm()

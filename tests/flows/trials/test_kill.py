@@ -1,5 +1,6 @@
 """SIGKILL of fan-out, runners and stages: no finished trial is lost, nothing is left, nothing is touched."""
 
+import fcntl
 import os
 import random
 import signal
@@ -97,6 +98,19 @@ def test_what_a_killed_fan_out_left_goes_even_where_all_trials_are_known(project
     project.git("update-ref", "refs/hone/snapshots/dead", "HEAD")
     assert len(project.left_behind()) == 3
     finish(project, asked, before)
+
+
+def test_who_is_still_dying_at_the_start_is_swept_up_after_at_the_end(project: Any) -> None:
+    before = project.user_state()
+    dying = project.folder / ".dvc/tmp/hone/trials/@fan-out-dying"
+    dying.parent.mkdir(parents=True, exist_ok=True)
+    with dying.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = project.start(trials(1, 0.3))
+        project.until(lambda: project.notes("start", "train"))
+    process.communicate(timeout=60)
+    assert process.returncode == 0 and project.left_behind() == []
+    assert project.user_state() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
