@@ -111,6 +111,7 @@ def finetune(
         source, load = models.resolve(options.model, options.revision, Path(folder))
         tokenizer = models.load_tokenizer(source, load)
         loaded = compute.prepare(adapter.model(source, load, classes), machine)
+    adapter.extend(loaded, tokenizer, own, settings.seed)
     model = loaded  # whole, or with the head of the task
     if not objective.whole_model:
         model = with_head(loaded, options.head, options.features, classes, objective.rows_per_output)

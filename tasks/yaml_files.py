@@ -30,11 +30,13 @@ def read_yaml_text(text: str, path: str) -> dict[str, Any]:
         try:
             values = YAML(typ="safe").load(text)  # libyaml where it is there: a fifth of the time
         except YAMLError:
-            values = YAML(typ="safe", pure=True).load(text)  # whose messages name the line
+            YAML(typ="safe", pure=True).load(text)  # whose messages are clearer
+            raise  # but it takes what DVC does not: "a:b" without quotes between brackets
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark else path
-        raise UserError(f"{place}: not YAML ({error.problem}); mend the line or 'git checkout {path}'") from None
+        remedy = "put what holds the ':' in quotes" if error.problem == "found unexpected ':'" else "mend the line"
+        raise UserError(f"{place}: not YAML ({error.problem}); {remedy} or 'git checkout {path}'") from None
     except (YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not YAML ({error}); mend it or 'git checkout {path}'") from None
     if not isinstance(values, dict):

@@ -127,6 +127,8 @@ class Adapter:
         objective: ``(options) -> name``: what the head is trained for, one of tasks/objectives.py.
         model: ``(folder or Hub id, load_kwargs, classes) -> model``: encoder with the linear head of this task, where
             transformers has it.
+        extend: ``(model, tokenizer, options, seed)``: gives a model that comes from outside what it needs before it is
+            trained, in place, such as rows of the embedding; what is saved has it. Left out where it needs nothing.
         head: ``(model) -> module``: the part of that model, or of a tasks.heads.Tagger, that turns hidden states (n, H)
             into outputs (n, classes); None where the whole model is trained (objective ``sequences``).
         decode: ``(examples, [(window, answers)], classes, options) -> predictions`` in the order of the examples; the
@@ -173,6 +175,7 @@ class Adapter:
     likeness: Callable[[Example], Likeness] | None = None
     survey: Callable[[Iterable[Row], Any], dict[str, Any]] = lambda _rows, _options: {}
     unlearned: Callable[[Sequence[Example], Sequence[Encoded]], int] = lambda _examples, _windows: 0
+    extend: Callable[["PreTrainedModel", "PreTrainedTokenizerFast", Any, int], None] = lambda *_: None
     scratch: Callable[[Path, Sequence[Example], Any, int, int], None] | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variant: Callable[[Any], str] = lambda _options: ""

@@ -14,6 +14,7 @@ from tasks import sources
 from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import END, FIRST, IGNORED, START
 from tasks.errors import Defect, UserError
+from tasks.marked_rows import add_marked_rows, marked
 from tasks.params import Positive, Section
 from tasks.records import Example, Prediction, Row
 from tasks.text_windows import cover, cut, frame
@@ -37,6 +38,7 @@ class ExtractiveQA(Section):
     no_answer_margin: float
     max_answer: Positive
     n_best: Annotated[int, Field(ge=2)]
+    mark_shared: bool
 
 
 def source(name: str, options: ExtractiveQA) -> str:
@@ -99,8 +101,10 @@ def items(target: list[Answer]) -> Counter[str]:
 
 
 def surround(examples: Iterable[Example], options: ExtractiveQA, _max_length: int) -> Iterator[Example]:
-    """Each with the length of the longest answer that may be given, which windows must hold whole."""
-    return (replace(one, inputs=one.inputs | {"longest": options.max_answer}) for one in examples)
+    """Each with the length of the longest answer that may be given, which windows must hold whole, and with whether
+    what it shares with the question is marked."""
+    given = {"longest": options.max_answer, "mark": options.mark_shared}
+    return (replace(one, inputs=one.inputs | given) for one in examples)
 
 
 def encode(
@@ -130,10 +134,14 @@ def encode(
                 f"params.yaml: finetune.window_overlap: {overlap} leaves no room behind a question in windows of "
                 f"{max_length} sub-words; write {max(room - 1, 0)} or less, or a larger finetune.max_length"
             )
+        read = context.ids
+        if examples[number].inputs.get("mark"):
+            text, asked = examples[number].inputs["context"], examples[number].inputs["question"]
+            read = marked(read, context.offsets, text, asked, len(tokenizer))
         answer = _subwords(examples[number].target, context.offsets)
         shared = max(overlap, min(examples[number].inputs.get("longest", 0) - 1, room // 2))
         for start, end in cover(len(context.ids), room, shared):
-            ids = [*before, *context.ids[start:end], *around.after]
+            ids = [*before, *read[start:end], *around.after]
             labels = [IGNORED] * len(ids)
             labels[0] = FIRST
             labels[len(before) : len(before) + end - start] = [0] * (end - start)
@@ -162,6 +170,12 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
         AutoModelForQuestionAnswering, source, load, num_labels=len(classes), attn_implementation="eager"
     )
     return made
+
+
+def extend(given: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", options: ExtractiveQA, seed: int) -> None:
+    """Rows for the sub-words that `encode` marks, where params say so."""
+    if options.mark_shared:
+        add_marked_rows(given, len(tokenizer), seed)
 
 
 def head(trained: Any) -> "Module":
@@ -357,6 +371,7 @@ adapter = Adapter(
     heads=("linear", "mlp"),
     objective=lambda _options: "spans",
     model=model,
+    extend=extend,
     head=head,
     decode=decode,
     scorer="answers",

@@ -14,11 +14,11 @@ from tasks.adapters import Encoded
 from tasks.batches import collate
 from tasks.compute import Machine, set_up
 from tasks.dropout import set_dropout
-from tasks.encoding import IGNORED, encode_words
+from tasks.encoding import END, FIRST, IGNORED, START, encode_words
 from tasks.engines import choose_engine
 from tasks.fast_engine import FastEngine
 from tasks.models import load_model, load_tokenizer
-from tasks.objectives import CLASSES, mean_cross_entropy
+from tasks.objectives import CLASSES, mean_cross_entropy, span_loss
 from tasks.params import Params
 from tasks.plain_engine import PlainEngine
 from tasks.resident import ResidentWindows
@@ -161,6 +161,20 @@ def test_the_model_lies_on_the_card_only_between_sync_and_the_next_step(
         assert torch.equal(model.base_model.encoder.layer[1].output.dense.weight, engine.flat.masters()["1.down"])
 
 
+def test_a_head_learns_on_an_encoder_that_is_frozen_as_a_whole(
+    bert_folder: Path, corpus: list[Encoded], machine: Machine
+) -> None:
+    engine = engine_of(bert_folder, corpus, machine, frozen_layers=2)
+    before = model_of(bert_folder)
+    resident = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True)
+    losses = [loss.item() for loss in steps(engine, resident, range(40))]
+    assert losses[-1] < losses[0]
+    after = engine.sync()
+    found = {name: value.cpu() for name, value in after.base_model.state_dict().items()}
+    assert all(torch.equal(found[name], value) for name, value in before.base_model.state_dict().items())
+    assert not torch.equal(after.classifier.weight.cpu(), before.classifier.weight)
+
+
 def test_attention_dropout_changes_the_loss(bert_folder: Path, corpus: list[Encoded], machine: Machine) -> None:
     losses = {}
     for share in (0.0, 0.3):
@@ -221,3 +235,26 @@ def test_the_loop_learns_on_the_card(
     assert found.tokens == sum(len(window.input_ids) for window in corpus) * 4
     assert (found.padded_tokens == found.tokens) == engine.packs
     assert any(label != IGNORED for window in corpus for label in window.labels)
+
+
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # torch says that it is new
+def test_the_loss_of_spans_waits_for_nothing_and_is_that_of_a_processor() -> None:
+    generator = torch.Generator().manual_seed(1)
+    outputs = torch.randn(40, 2, generator=generator)
+    targets = torch.zeros(40, dtype=torch.long)
+    targets[[0, 15, 31]] = FIRST
+    targets[[4, 15, 33]] += START
+    targets[[7, 15, 33]] += END
+    expected = outputs.clone().requires_grad_()
+    span_loss(expected, targets, 3).backward()
+    found, there = outputs.cuda().requires_grad_(), targets.cuda()
+    span_loss(found, there, 3).backward()  # as torch loads its kernels it may wait
+    found.grad = None
+    torch.cuda.synchronize()
+    try:
+        torch.cuda.set_sync_debug_mode("error")
+        span_loss(found, there, 3).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert found.grad is not None and expected.grad is not None
+    assert torch.allclose(found.grad.cpu(), expected.grad, atol=1e-6)

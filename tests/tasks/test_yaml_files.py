@@ -20,6 +20,7 @@ def test_both_parsers_read_the_same() -> None:
     ("text", "message"),
     [
         ("a: 1\nb: [1\n", r"x\.yaml:\d+: not YAML \(.+\); mend the line or 'git checkout x\.yaml'"),
+        ("a:\n  b: [train.en:train.de]\n", r"x\.yaml:2: not YAML \(.+\); put what holds the ':' in quotes or"),
         ("- a\n", r"x\.yaml: empty; 'git checkout x\.yaml' brings the last one back"),
         ("", r"x\.yaml: empty"),
     ],
