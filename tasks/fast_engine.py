@@ -174,7 +174,10 @@ class FastEngine:
             max_norm: of the gradient.
         """
         if self._lent:
-            self.model.base_model.to("cpu")
+            inside = {id(module) for module in self.head.modules()}  # such as BERT's pooler, which trains on the card
+            for part in self.model.base_model.children():
+                if id(part) not in inside:
+                    part.to("cpu")
             self._lent = False
         randomness = (self.seed * 1_000_003 + number) % 2**63
         self._source.seed(randomness)

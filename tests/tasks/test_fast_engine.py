@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModelForTokenClassification, DistilBertConfig
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, DistilBertConfig
 
 from tasks import fast_attention, fast_graphs
 from tasks.adapters import Encoded
@@ -21,6 +21,7 @@ from tasks.fast_dropout import MaskSource
 from tasks.fast_engine import FastEngine, unfit
 from tasks.fast_families import layer_parts
 from tasks.fast_operations import operations
+from tasks.first_state import text_head
 from tasks.models import EMBEDDED, load_model, load_tokenizer, resolve
 from tasks.objectives import mean_cross_entropy
 from tasks.openmp import available
@@ -186,6 +187,33 @@ def test_two_batches_make_the_step_of_one(request: pytest.FixtureRequest) -> Non
         gradients.append(engine.flat.first / 0.1)  # the moment after one step: a tenth of the gradient
     assert gradients[0].abs().max() > 1e-3
     assert torch.allclose(gradients[0], gradients[1], atol=1e-6)
+
+
+def test_a_head_with_a_part_of_the_encoder_is_not_moved_away_with_it(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, windows, pad = setting("bert_folder", request)
+    folder = str(request.getfixturevalue("bert_folder"))
+    model = load_model(AutoModelForSequenceClassification, folder, {}, num_labels=3, attn_implementation="eager")
+    head = text_head(model)
+    options: dict[str, Any] = {"weight_decay": 0.01, "dropout": 0.0, "attention_dropout": 0.0, "seed": 1}
+    engine = FastEngine(model, head, range(model.config.vocab_size), 48, machine=CPU, **options)
+    engine.sync()
+    moved = []
+
+    def moves(module: torch.nn.Module, _device: str) -> torch.nn.Module:  # as from a card to the host: to new memory
+        moved.append(module)
+        for parameter in module.parameters():
+            parameter.data = parameter.data.clone()
+        return module
+
+    monkeypatch.setattr(torch.nn.Module, "to", moves)
+    engine._lent = True  # as on a card
+    engine.step([collate(windows, pad_id=pad, device=CPU.device)], mean, number=0, rate=0.1, max_norm=1.0)
+    assert moved == [model.base_model.embeddings, model.base_model.encoder]
+    assert any(name.startswith("pooler.") for name, _ in head.named_parameters())
+    for name, parameter in head.named_parameters():
+        assert parameter.data_ptr() == engine.flat.views[f"head.{name}"].data_ptr(), name
 
 
 def test_rows_that_are_not_in_the_data_only_decay(request: pytest.FixtureRequest) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from transformers import AutoModelForTokenClassification
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from tasks import params_file, training
 from tasks.adapters import Encoded
@@ -17,6 +17,7 @@ from tasks.dropout import set_dropout
 from tasks.encoding import END, FIRST, IGNORED, START, encode_words
 from tasks.engines import choose_engine
 from tasks.fast_engine import FastEngine
+from tasks.first_state import text_head
 from tasks.models import load_model, load_tokenizer
 from tasks.objectives import CLASSES, mean_cross_entropy, span_loss
 from tasks.params import Params
@@ -159,6 +160,21 @@ def test_the_model_lies_on_the_card_only_between_sync_and_the_next_step(
         assert {parameter.device.type for parameter in model.parameters()} == {"cuda"}
         assert torch.equal(model.classifier.weight, engine.flat.masters()["head.weight"])
         assert torch.equal(model.base_model.encoder.layer[1].output.dense.weight, engine.flat.masters()["1.down"])
+
+
+def test_a_head_with_a_pooler_trains_on_after_validation(
+    bert_folder: Path, corpus: list[Encoded], machine: Machine
+) -> None:
+    model = load_model(AutoModelForSequenceClassification, str(bert_folder), {}, num_labels=3)
+    head = text_head(model)
+    options: dict[str, Any] = {"weight_decay": 0.01, "dropout": 0.0, "attention_dropout": 0.0, "seed": 1}
+    engine = FastEngine(model, head, range(model.config.vocab_size), 48, machine=machine, **options)
+    resident = ResidentWindows(corpus, pad_id=0, device=machine.device, packed=True)
+    for number in range(3):
+        steps(engine, resident, range(4 * number, 4 * number + 4))
+        assert {parameter.device.type for parameter in head.parameters()} == {"cuda"}
+        pooler = engine.sync().base_model.pooler
+        assert torch.equal(pooler.dense.weight, engine.flat.masters()["head.pooler.dense.weight"])
 
 
 def test_a_head_learns_on_an_encoder_that_is_frozen_as_a_whole(
