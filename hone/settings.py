@@ -101,5 +101,5 @@ def predict_command() -> str:
     import shlex
 
     words = wording()
-    sample = (words and words.sample) or "a text"
+    sample = words.sample if words else "a text"
     return f"hone predict {shlex.quote(sample)}" if '"' in sample else f'hone predict "{sample}"'

@@ -78,7 +78,7 @@ class Wording:
         item, items: what a gold item is called, e.g. entity, entities.
         headline: the headline in words, e.g. strict entity F1.
         rule: when an answer counts as right, in a sentence or two.
-        sample: a raw text as ``hone predict`` reads it; empty where none says much.
+        sample: a raw text as ``hone predict`` reads it, one line.
         written: whether answers are texts written anew, which stand beside their source and their references.
     """
 
@@ -88,7 +88,7 @@ class Wording:
     items: str
     headline: str
     rule: str
-    sample: str = ""
+    sample: str
     written: bool = False
 
     @property

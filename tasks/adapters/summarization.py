@@ -54,6 +54,7 @@ WORDING = Wording(
     headline="ROUGE-L",
     rule="ROUGE-L is the F1 of the longest sequence of words, gaps allowed, that a summary shares with the "
     "reference it comes nearest to; the mean over all texts.",
+    sample="We train a parser on raw text alone. It reaches what one trained on trees does, in a tenth of the time.",
     written=True,
 )
 MEAN = {

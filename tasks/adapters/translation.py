@@ -65,6 +65,7 @@ adapter = Adapter(
         headline="BLEU",
         rule="BLEU is sacrebleu's over the whole split, divided by 100: how many sequences of one to four words stand "
         "in a reference too, less a penalty where the texts are shorter.",
+        sample="Two men are talking.",
         written=True,
     ),
     classes=list,

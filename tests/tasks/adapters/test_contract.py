@@ -103,6 +103,13 @@ def test_ten_rows_parse_and_no_gold_is_lost(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_the_sample_of_hone_predict_is_a_line_that_is_read(task: str) -> None:
+    adapter = find(task)
+    read = adapter.read(adapter.wording.sample, "0")
+    assert adapter.show(read.inputs, read.target)
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_one_broken_row_is_refused_by_name_and_the_others_are_not(task: str) -> None:
     adapter, options = find(task), settings(task)
     found = rows(adapter, options, task, "broken")

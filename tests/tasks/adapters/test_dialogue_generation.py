@@ -91,10 +91,6 @@ def test_a_line_asks_with_its_history_and_another_one_is_refused() -> None:
             adapter.read(line, "0")
 
 
-def test_the_sample_of_hone_predict_is_a_line_that_is_read() -> None:
-    assert adapter.read(adapter.wording.sample, "0").inputs["history"][0]["role"] == "user"
-
-
 def test_histories_are_alike_by_their_last_turns() -> None:
     assert adapter.likeness is not None
     assert adapter.likeness(example("a", "b", "c", "d")).text == "b c d"
