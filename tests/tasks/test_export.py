@@ -29,10 +29,10 @@ ROOT = Path(__file__).parents[2]
 FIXTURES = Path(__file__).parent / "adapters" / "fixtures"
 
 
-def exported(task: str, head: str, encoder: Path, folder: Path) -> params.Params:
+def exported(task: str, head: str, encoder: Path, folder: Path, **options: Any) -> params.Params:
     """A tiny model of the task, trained for an epoch, evaluated and exported below ``folder``."""
     values = params_file.load(ROOT / "params.yaml").model_dump()
-    values["task"], values["options"] = task, read_yaml(ROOT / "params.yaml")[task]
+    values["task"], values["options"] = task, read_yaml(ROOT / "params.yaml")[task] | options
     values["dataset"] = "rows"
     values["finetune"] |= {"model": str(encoder), "revision": content_hash(encoder), "max_length": 48, "head": head}
     values["finetune"] |= {"batch_size": 4, "epochs": 1, "learning_rate": 1e-2, "window_overlap": 8}
@@ -97,6 +97,11 @@ def test_every_kind_of_head_answers_as_the_model(
     task: str, head: str, bert_folder: Path, roberta_folder: Path, tmp_path: Path
 ) -> None:
     exported(task, head, roberta_folder if task == "text_classification" else bert_folder, tmp_path)
+    same_answers(tmp_path)
+
+
+def test_marked_sub_words_are_marked_without_torch_too(bert_folder: Path, tmp_path: Path) -> None:
+    exported("extractive_qa", "linear", bert_folder, tmp_path, mark_shared=True)
     same_answers(tmp_path)
 
 
