@@ -20,10 +20,6 @@ def refuse_combinations(options: Finetune, task: str, adapter: Adapter, objectiv
     """
     at_once = examples_at_once(options)
     rules = [
-        (
-            options.head not in adapter.heads,
-            f"finetune.head: {options.head} does not go with task: {task}; write one of: {', '.join(adapter.heads)}",
-        ),
         *(
             (
                 objective.whole_model and getattr(options, key) != value,

@@ -45,6 +45,7 @@ def checked(values: dict[str, Any], path: Path) -> Params:
     refuse_outside(params, path)
     refuse_senseless(params.finetune, path)
     refuse_senseless_loop(params, path)
+    refuse_head(params, path)
     return params
 
 
@@ -125,6 +126,22 @@ def refuse_senseless_loop(params: Params, path: Path) -> None:
         )
     if sorted(set(shares)) != shares:
         raise UserError(f"{path}: curve.shares: {shares} do not rise; write each once, the smallest first")
+
+
+def refuse_head(params: Params, path: Path) -> None:
+    """Stop at a head that the task has not.
+
+    Raises:
+        UserError: names the key and those that there are.
+    """
+    from tasks import adapters  # which imports this file
+
+    heads = adapters.find(params.task).heads
+    if params.finetune.head not in heads:
+        raise UserError(
+            f"{path}: finetune.head: {params.finetune.head} does not go with task: {params.task}; "
+            f"write one of: {', '.join(heads)}"
+        )
 
 
 def check(section: type[SectionT], values: dict[str, Any], path: Path, prefix: str = "") -> SectionT:

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def preprocess(
             split: stack.enter_context((prepared / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n"))
             for split in SPLITS
         }
-        items = ((file, item) for file in files for item in reader(formats[file.name])(file.path, file.name))
+        items = ((file, item) for file in files for item in _items(file, formats, options))
         for file, item in progress(items, total, "prepare"):
             split = file.split
             if split == "train" and cut_splits:
@@ -186,7 +187,7 @@ def survey(
         nonlocal total
         for file in files:
             lines = None if formats[file.name] in ("json", "parquet", "part") else rawfiles.count_lines(file.path)
-            items = reader(formats[file.name])(file.path, file.name)
+            items = _items(file, formats, options)
             for item in progress(items, lines, f"read {file.name}", position=_line_of):
                 total += 1
                 row = _row(item)
@@ -200,6 +201,22 @@ def survey(
     for _ in stream:  # an adapter may need to see no row, the cut needs them all
         pass
     return facts, cut, total
+
+
+def _items(file: RawFile, formats: dict[str, str], options: Any) -> Iterator[Item]:
+    """The rows of a file. A field ``document`` that params read as text or label names no document."""
+    items = reader(formats[file.name])(file.path, file.name)
+    fields = [value for key, value in options.model_dump().items() if key.endswith("_field")]
+    if not any(str(field).split(".")[0] == "document" for field in fields):
+        yield from items
+        return
+    for item in items:
+        if isinstance(item, Row):
+            yield replace(item, document=None)
+        else:
+            if item.remains is not None:
+                item.remains = replace(item.remains, document=None)
+            yield item
 
 
 def _row(item: Item) -> Row | None:

@@ -161,8 +161,9 @@ def pick(source: Source, fields: dict[str, Any], place: str) -> str | list[str]:
     column = source.column or next((name for name in COLUMNS if name in fields), "")
     if not source.column and isinstance(fields.get("question"), str) and isinstance(fields.get("context"), str):
         return json.dumps({"question": fields["question"], "context": fields["context"]}, ensure_ascii=False)
-    if not source.column and isinstance(fields.get("history"), list) and isinstance(fields.get("candidates"), list):
-        return json.dumps({"history": fields["history"], "candidates": fields["candidates"]}, ensure_ascii=False)
+    if not column and isinstance(fields.get("history"), list):
+        asked = {key: fields[key] for key in ("history", "candidates") if isinstance(fields.get(key), list)}
+        return json.dumps(asked, ensure_ascii=False)
     if column not in fields:
         there = ", ".join(map(str, fields)) or "none"
         raise UserError(f"{place}: no column {column or COLUMNS[0]!r}; name one of these with --column: {there}")

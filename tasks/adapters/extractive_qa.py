@@ -34,6 +34,9 @@ class ExtractiveQA(Section):
     """The block ``extractive_qa:`` of params.yaml."""
 
     format: Literal["auto", "squad", "jsonl", "parquet"]
+    question_field: str
+    context_field: str
+    answers_field: str
     unanswerable: bool
     no_answer_margin: float
     max_answer: Positive
@@ -57,16 +60,20 @@ def parse(row: Row, options: ExtractiveQA, _facts: dict[str, Any], repairs: Coun
     Raises:
         Defect: no question or context, no answer that can be placed, or none at all where each question has one.
     """
-    question, context = row.fields.get("question"), row.fields.get("context")
-    for name, value in (("question", question), ("context", context)):
+    question, context = (row.fields.get(name) for name in (options.question_field, options.context_field))
+    for name, field, value in (
+        ("question", options.question_field, question),
+        ("context", options.context_field, context),
+    ):
         if not isinstance(value, str) or not value.strip():
-            raise _defect(row, f"no {name}", f"{name!r} holds {str(value)[:40]!r}", "give it one or take it out")
+            message = f"{field!r} holds {str(value)[:40]!r}"
+            raise _defect(row, options, f"no {name}", message, "give it one or take it out")
     inputs = {"question": question, "context": context}
-    given = _answers(row)
+    given = _answers(row, options)
     if not given:
         if not options.unanswerable:
             remedy = f"give it one, or set {BLOCK}.unanswerable: true"
-            raise _defect(row, "no answer", "a question without answer", remedy)
+            raise _defect(row, options, "no answer", "a question without answer", remedy)
         return Example(row.place, row.document, inputs, [])
     placed: list[Answer] = []
     found = Counter[str]()
@@ -85,14 +92,14 @@ def parse(row: Row, options: ExtractiveQA, _facts: dict[str, Any], repairs: Coun
         text, start = lost
         count = str(context).count(text) if isinstance(text, str) and text else 0
         message = f"answer {str(text)[:40]!r} is not at character {start} and stands {count} times in the text"
-        raise _defect(row, "answer does not fit", message, "mend 'answer_start' or the text")
+        raise _defect(row, options, "answer does not fit", message, "mend 'answer_start' or the text")
     repairs.update(found)
     return Example(row.place, row.document, inputs, placed)
 
 
-def raw_items(row: Row, _options: ExtractiveQA, _facts: dict[str, Any]) -> int:
+def raw_items(row: Row, options: ExtractiveQA, _facts: dict[str, Any]) -> int:
     """One answer per question, or one that there is none."""
-    return int("question" in row.fields)
+    return int(options.question_field in row.fields)
 
 
 def items(target: list[Answer]) -> Counter[str]:
@@ -254,9 +261,9 @@ def likeness(example: Example) -> Likeness:
     return Likeness(example.inputs["question"], choices)
 
 
-def _answers(row: Row) -> list[tuple[Any, Any]]:
+def _answers(row: Row, options: ExtractiveQA) -> list[tuple[Any, Any]]:
     """Text and start of the answers of a row: SQuAD's list of objects, or the Hub's object of lists."""
-    value = row.fields.get("answers") or []
+    value = row.fields.get(options.answers_field) or []
     if row.fields.get("is_impossible") is True:
         return []
     if isinstance(value, dict):
@@ -345,8 +352,8 @@ def _chosen(example: Example, pool: dict[tuple[int, int], float], none: float, o
     )
 
 
-def _defect(row: Row, kind: str, message: str, remedy: str) -> Defect:
-    return Defect(kind, row.place, message, remedy, int("question" in row.fields))
+def _defect(row: Row, options: ExtractiveQA, kind: str, message: str, remedy: str) -> Defect:
+    return Defect(kind, row.place, message, remedy, int(options.question_field in row.fields))
 
 
 adapter = Adapter(

@@ -17,6 +17,7 @@ OWN_WORDS = frozenset(
         "casing",
         "text length",
         "class in train",
+        "duplicate in train",
         "confused",
         "words between",
         "question word",

@@ -48,9 +48,11 @@ def score(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "scheme": "classes",
         "sentences": len(predictions),
     }
-    beyond = [name for name in names if name.lower() in OUT_OF_SCOPE]
+    beyond = _beyond(names)
     if beyond:
-        scores["out_of_scope_recall"] = scores["per_type"][beyond[0]]["recall"]
+        columns = counts.reshape(len(predictions), len(names), 3)[:, [names.index(name) for name in beyond]]
+        right, _, gold = columns.sum(axis=(0, 1))
+        scores["out_of_scope_recall"] = round(float(right / max(gold, 1)), 6)
     return scores
 
 
@@ -117,13 +119,18 @@ def _right(one: Prediction) -> bool:
     return label_set(one.gold) == label_set(one.predicted)
 
 
+def _beyond(names: Iterable[str]) -> list[str]:
+    """Those that stand for all other texts, in upper or lower case."""
+    return [name for name in names if name.lower() in OUT_OF_SCOPE]
+
+
 def _kind(one: Prediction) -> str:
     if _right(one):
         return RIGHT
     gold, predicted = label_set(one.gold), label_set(one.predicted)
-    if gold & set(OUT_OF_SCOPE):
+    if _beyond(gold):
         return TAKEN_IN
-    if predicted & set(OUT_OF_SCOPE):
+    if _beyond(predicted):
         return TURNED_AWAY
     if isinstance(one.gold, str):
         return WRONG_CLASS

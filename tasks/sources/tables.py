@@ -11,9 +11,10 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.records import Row
-from tasks.sources import Item, Unreadable, undecodable
+from tasks.sources import Item, Unreadable, open_binary, undecodable
 
 UNDECODABLE = "\ufdd0"  # Unicode noncharacters: they stand in no text, so they can mark what was wrong with a cell
+GZIP = b"\x1f\x8b"  # how a packed file begins
 SURPLUS = "\ufdd1"
 
 
@@ -37,6 +38,9 @@ def _separated(path: Path, name: str, form: dict[str, Any]) -> Iterator[Item]:
         UserError: no header, or two columns of one name; a record of several lines without all cells, as an open quote
             makes it; or the file cannot be parsed.
     """
+    with path.open("rb") as file:
+        if file.read(len(GZIP)) == GZIP:
+            raise UserError(f"{name}: packed by gzip, as which cells are not read; 'gunzip' unpacks it")
     csv.field_size_limit(1 << 30)  # or the reader ends at a long cell in silence; how long one may be is said later
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         header = next(
@@ -95,7 +99,7 @@ def read_json(path: Path, name: str) -> Iterator[Item]:
     Raises:
         UserError: the file is not UTF-8, not JSON, or its objects do not fit together.
     """
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         for number, raw in enumerate(file, start=1):
             try:
                 raw.decode()

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tasks import adapters, records
+from tasks import adapters, params_file, records
 from tasks.errors import Defect, UserError
 from tasks.preprocess import SPLITS, preprocess
 from tasks.tagging import TokenClassification
+from tasks.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -191,6 +192,30 @@ def test_an_empty_split_always_stops(raw: Path, on_defect: str) -> None:
     (raw / "test.conll").write_text("a\tX-Y\n")
     with pytest.raises(UserError, match=r"test\.conll \(1 rows were refused\)|^test\.conll:1: tag 'X-Y'"):
         prepare(raw, on_defect=on_defect)
+
+
+@pytest.mark.parametrize(("field", "documents"), [("document", {None}), ("text", {"d0", "d1", "d2"})])
+def test_a_field_that_is_read_as_the_text_names_no_document(tmp_path: Path, field: str, documents: set[Any]) -> None:
+    raw = tmp_path / "raw" / "toy"
+    raw.mkdir(parents=True)
+    rows = [{"document": f"d{number}", "text": "t", "summary": f"s{number}"} for number in range(3)]
+    (raw / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    adapter = adapters.find("summarization")
+    values = read_yaml(ROOT / "params.yaml")["summarization"] | {"source_field": field, "target_field": "summary"}
+    own = params_file.check(adapter.options, values, Path("params.yaml"))
+    preprocess(
+        raw,
+        tmp_path / "prepared",
+        adapter=adapter,
+        options=own,
+        dataset="toy",
+        splits={split: ["train.jsonl"] if split == "train" else [] for split in SPLITS},
+        seed=1,
+        on_defect="stop",
+        fractions={"validation": 0.4, "test": 0.4},
+    )
+    made = [one for split in SPLITS for one in records.read_examples(tmp_path / "prepared" / f"{split}.jsonl")]
+    assert {one.document for one in made} == documents
 
 
 def test_a_train_without_labels_stops(raw: Path) -> None:

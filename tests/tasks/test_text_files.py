@@ -147,3 +147,7 @@ def test_a_dialogue_is_asked_with_its_candidates(tmp_path: Path) -> None:
     file.write_text(json.dumps(row) + "\n")
     (record,) = records(file, "jsonl")
     assert json.loads(record.text) == {"history": row["history"], "candidates": row["candidates"]}
+    del row["candidates"]  # as where a response is written
+    file.write_text(json.dumps(row) + "\n")
+    (record,) = records(file, "jsonl")
+    assert json.loads(record.text) == {"history": row["history"]}

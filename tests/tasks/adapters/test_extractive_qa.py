@@ -54,6 +54,16 @@ def test_answers_are_placed_mended_or_left_out(answers: Any, target: Any, repair
     assert found == repairs
 
 
+def test_fields_may_have_other_names() -> None:
+    names = {"question_field": "ask", "context_field": "passage", "answers_field": "spans"}
+    row = Row("a.jsonl", 7, "d", {"ask": "who", "passage": CONTEXT, "spans": {"text": ["Graz"], "answer_start": [15]}})
+    made = parse(row, options(**names), {}, Counter())
+    assert (made.inputs, made.target) == ({"question": "who", "context": CONTEXT}, [{"start": 15, "text": "Graz"}])
+    assert adapter.raw_items(row, options(**names), {}) == 1
+    with pytest.raises(Defect, match="'question' holds 'None'"):
+        parse(row, options(), {}, Counter())
+
+
 @pytest.mark.parametrize(
     ("answers", "kind"),
     [

@@ -50,6 +50,20 @@ def find(*rows: tuple[str, str, list[float]], most: int = 9, show_text: bool = T
     return worst_mistakes(lines, examples, predictions, show, naming, most=most, show_text=show_text)
 
 
+@pytest.mark.parametrize(("show_text", "runners"), [(True, ["P", "a piece of text"]), (False, ["P", ""])])
+def test_a_runner_up_that_is_no_label_is_text(show_text: bool, runners: list[str]) -> None:
+    found = worst_mistakes(
+        [line(1, 0.9), line(2, 0.8, runner_up="a piece of text")],
+        [Example(name, None, {"words": ["a"]}, ["O"]) for name in ("f:1", "f:2")],
+        [Prediction(name, ["O"], ["P"], [0.9]) for name in ("f:1", "f:2")],
+        show,
+        Naming(show_text=show_text),
+        most=2,
+        show_text=show_text,
+    )
+    assert [mistake.errors[0].runner_up for mistake in found.worst] == runners
+
+
 def test_surest_mistakes_come_first_and_ties_keep_the_order_of_the_data() -> None:
     found = find(("OP", "OO", [0.5]), ("OP", "PP", [0.2, 0.7]), ("OP", "OP", []), ("PP", "OO", [0.7]))
     assert [(mistake.id, mistake.confidence) for mistake in found.worst] == [("f:1", 0.7), ("f:3", 0.7), ("f:0", 0.5)]

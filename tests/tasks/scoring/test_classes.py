@@ -10,13 +10,19 @@ from sklearn.preprocessing import MultiLabelBinarizer
 from tasks.records import Example, Prediction
 from tasks.scoring import selection
 from tasks.scoring.analysis import analyse
-from tasks.scoring.classes import ANALYSIS, HEADLINE, class_counts, score
+from tasks.scoring.classes import ANALYSIS, HEADLINE, RIGHT, TAKEN_IN, TURNED_AWAY, _kind, class_counts, score
 
 NAMES = ["a", "b", "c", "d", "oos"]
 
 
 def predictions(pairs: list[tuple[object, object]]) -> list[Prediction]:
     return [Prediction(str(number), gold, given, [0.5]) for number, (gold, given) in enumerate(pairs)]
+
+
+def test_texts_out_of_scope_are_known_by_any_of_their_names() -> None:
+    given = predictions([("OOS", "a"), ("OOS", "OOS"), ("ood", "ood"), ("ood", "ood"), ("a", "OOS")])
+    assert score(given)["out_of_scope_recall"] == 0.75
+    assert [_kind(one) for one in given] == [TAKEN_IN, RIGHT, RIGHT, RIGHT, TURNED_AWAY]
 
 
 def test_a_case_by_hand() -> None:

@@ -84,6 +84,15 @@ def test_quotes_are_characters_of_a_tab_separated_file(tmp_path: Path) -> None:
     assert found[2].fields == {"text": "last", "label": "y"}
 
 
+def test_a_packed_array_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b'[{"text": "one", "label": "x"}, {"text": "two", "label": "y"}]'))
+    assert [row.fields["text"] for row in rows("json", path)] == ["one", "two"]
+    (tmp_path / "b.csv").write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match=r"b\.csv: packed by gzip"):
+        rows("csv", tmp_path / "b.csv")
+
+
 def test_names_say_their_format() -> None:
     assert format_of("a.json.gz", "x") == "json"
     assert format_of("a.json:train", "x") == format_of("a.json.gz:train", "x") == "part"
