@@ -25,10 +25,10 @@ FIXTURES = Path(__file__).parent / "fixtures"
 CPU = Machine(torch.device("cpu"), bf16=False, description="cpu")
 
 
-def prepare(task: str, folder: Path) -> list[Example]:
-    """The fixture rows as train and validation, as preprocess leaves them."""
+def prepare(task: str, folder: Path, **own: Any) -> list[Example]:
+    """The fixture rows as train and validation, as preprocess leaves them; ``own`` are changes of the task's block."""
     adapter = find(task)
-    options = check(adapter.options, read_yaml(ROOT / "params.yaml")[task], Path("params.yaml"))
+    options = check(adapter.options, read_yaml(ROOT / "params.yaml")[task] | own, Path("params.yaml"))
     (path,) = (FIXTURES / task).glob("train.*")
     read = sources.reader(adapter.source(path.name, options))
     rows = [row for row in read(path, path.name) if isinstance(row, Row)]
@@ -54,13 +54,28 @@ def settings_of(task: str, model: Path, **changes: Any) -> params.Params:
     return params.Params.model_validate(values)
 
 
-@pytest.mark.parametrize("task", tasks_available())
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    *((task, {}) for task in tasks_available()),
+    ("text_classification", {"labels": "many", "threshold": 0.2}),
+    ("extractive_qa", {"mark_shared": True}),
+    ("extractive_qa", {"unanswerable": True}),
+]
+
+
+@pytest.mark.parametrize(("task", "own"), VARIANTS)
 @pytest.mark.parametrize(("model", "changes"), [("bert_folder", {}), ("roberta_folder", {"optimizer": "adafactor"})])
 def test_twenty_steps_lower_the_loss_and_the_saved_model_answers_as_the_trained_one(
-    task: str, model: str, changes: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest, capsys: Any
+    task: str,
+    own: dict[str, Any],
+    model: str,
+    changes: dict[str, Any],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    capsys: Any,
 ) -> None:
-    examples = prepare(task, tmp_path / "prepared")
+    examples = prepare(task, tmp_path / "prepared", **own)
     settings = settings_of(task, request.getfixturevalue(model), **changes)
+    settings = settings.model_copy(update={"options": settings.options | own})
     finetune(settings, tmp_path / "prepared", tmp_path / "model", tmp_path / "history.csv", None)
     whole = find(task).objective(check(find(task).options, settings.options, Path())) == "sequences"
     assert ("fast path;" in capsys.readouterr().err) == (not changes and not whole)
