@@ -10,6 +10,7 @@ from tasks.errors import Defect
 from tasks.records import Example, Row
 
 ALIKE = 3  # on Schema-Guided Dialogue fewer turns, and all of them, found worse responses
+NAMES = (("role", "text"), ("role", "content"), ("from", "value"))  # under which chats have who speaks and what
 Turn = dict[str, str]  # {"role": ..., "text": ...}
 Response = dict[str, str]  # {"text": ..., "service": ..., "act": ...}; "" where service or act is not known
 
@@ -39,7 +40,7 @@ def source(name: str, options: Options, block: str) -> str:
 
 
 def parse(row: Row, options: Options, block: str) -> tuple[list[Turn], Response]:
-    """The turns so far and the response to them.
+    """The turns so far and the response to them, which is the last turn where params name no field for it.
 
     Raises:
         Defect: no history, a turn without role or text, or no response.
@@ -48,14 +49,19 @@ def parse(row: Row, options: Options, block: str) -> tuple[list[Turn], Response]
     def defect(kind: str, message: str, remedy: str) -> Defect:
         return Defect(kind, row.place, message, remedy, raw_items(row, options))
 
-    history, text = row.fields.get(options.history_field), row.fields.get(options.response_field)
-    if not isinstance(history, list) or not history:
-        message = f"{options.history_field!r} holds {str(history)[:40]!r} instead of turns"
+    given = row.fields.get(options.history_field)
+    history = turns_of(given) if isinstance(given, list) else []
+    text = row.fields.get(options.response_field)
+    if not options.response_field and history:
+        *history, last = history
+        text = last.get("text") if isinstance(last, dict) else None
+    if not history:
+        message = f"{options.history_field!r} holds {str(given)[:40]!r} instead of turns"
         raise defect("no history", message, f"give it one, or set {block}.history_field")
     if found := flaw_of(history):
         raise defect("broken turn", found, 'write turns as {"role": "user", "text": "..."}')
     if not is_text(text):
-        message = f"{options.response_field!r} holds {str(text)[:40]!r}"
+        message = f"{options.response_field or 'the last turn'!r} holds {str(text)[:40]!r}"
         raise defect("no response", message, f"give it one, or set {block}.response_field")
     known = {name: row.fields.get(name) for name in ("service", "act")}
     response = {"text": text, **{name: value if isinstance(value, str) else "" for name, value in known.items()}}
@@ -69,15 +75,30 @@ def asked(text: str) -> tuple[list[Turn], dict[str, Any]]:
     except ValueError:
         value = None
     fields = value if isinstance(value, dict) else {}
-    history = fields.get("history")
-    if not isinstance(history, list) or flaw_of(history):
+    given = fields.get("history")
+    history = turns_of(given) if isinstance(given, list) else []
+    if flaw_of(history):
         return [], fields
     return [{"role": turn["role"], "text": turn["text"]} for turn in history], fields
 
 
 def raw_items(row: Row, options: Options) -> int:
     """One response, where there is a place for it."""
-    return int(options.response_field in row.fields)
+    return int((options.response_field or options.history_field) in row.fields)
+
+
+def turns_of(given: Sequence[Any]) -> list[Any]:
+    """Turns under ``role`` and ``text``, whatever chats name them; mere texts are of user and system in turn."""
+    if all(isinstance(turn, str) for turn in given):
+        return [{"role": ("user", "system")[number % 2], "text": turn} for number, turn in enumerate(given)]
+    return [_renamed(turn) for turn in given]
+
+
+def _renamed(turn: Any) -> Any:
+    if not isinstance(turn, dict):
+        return turn
+    role, text = next((pair for pair in NAMES if all(name in turn for name in pair)), NAMES[0])
+    return {"role": turn.get(role), "text": turn.get(text)}
 
 
 def last_turns(examples: Iterable[Example], options: Options) -> Iterator[Example]:

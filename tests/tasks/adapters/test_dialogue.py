@@ -35,6 +35,25 @@ def example(*turns: str, gold: str, others: tuple[str, ...] = ()) -> Example:
 
 
 @pytest.mark.parametrize(
+    "turns",
+    [
+        [{"role": "user", "content": "who"}, {"role": "system", "content": "Merkel"}],
+        [{"from": "user", "value": "who"}, {"from": "system", "value": "Merkel"}],
+        ["who", "Merkel"],
+    ],
+)
+def test_chats_have_their_response_as_the_last_turn(turns: list[Any]) -> None:
+    own = options(history_field="messages", response_field="")
+    row = Row("a.jsonl", 3, None, {"messages": turns})
+    made = adapter.parse(row, own, {}, Counter())
+    assert made.inputs["history"] == [{"role": "user", "text": "who"}]
+    assert made.target["text"] == "Merkel"
+    assert adapter.raw_items(row, own, {}) == 1
+    with pytest.raises(Defect, match="instead of turns"):
+        adapter.parse(Row("a.jsonl", 3, None, {"messages": turns[:1]}), own, {}, Counter())
+
+
+@pytest.mark.parametrize(
     ("fields", "kind", "message"),
     [
         ({"response": "Merkel"}, "no history", "'history' holds 'None' instead of turns"),
