@@ -143,9 +143,9 @@ def _agreement(made: Any, exported: OnnxModel, examples: Sequence[records.Exampl
     import torch
 
     card = exported.card
-    windows = exported.adapter.encode(
-        examples[: 4 * CHECKED], exported.tokenizer, exported.classes, card["max_length"], card["window_overlap"]
-    )
+    length = card["max_length"]
+    ready = list(exported.adapter.surround(examples[: 4 * CHECKED], exported.options, length))
+    windows = exported.adapter.encode(ready, exported.tokenizer, exported.classes, length, card["window_overlap"])
     ordered = sorted(windows, key=lambda window: len(window.input_ids))
     some: list[Encoded] = ordered[:: max(1, len(ordered) // CHECKED)]
     largest = 0.0

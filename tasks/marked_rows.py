@@ -2,14 +2,17 @@
 
 Chen et al. 2017 (DrQA) tell a reader which words of a text stand in the question. Here each sub-word has a second row
 of the embedding for that, which begins as the first one with the same vector added everywhere, as BERT's types of
-sub-words are. Words are compared as written, so that those match too whose sub-words the tokenizer does not know.
+sub-words are. Words are compared by their characters, so that those match too whose sub-words the tokenizer does not
+know.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from tasks import raw_text
+from tasks.errors import UserError
 
+MARKED = "hone_marked_rows"  # in the config of a model: where its second rows begin
 SIZE = 0.6  # of the added vector, as a share of the mean length of a row
 
 
@@ -26,22 +29,42 @@ def marked(ids: Sequence[int], offsets: Sequence[tuple[int, int]], text: str, ot
         if word in known:
             shared[start:end] = b"\1" * (end - start)
     return [
-        number + vocabulary if shared[start] and end > start else number
+        number + vocabulary if 1 in shared[start:end] else number  # some tokenizers count the space before a word in
         for number, (start, end) in zip(ids, offsets, strict=True)
     ]
 
 
+def vocabulary_of(tokenizer: Any) -> int:
+    """How many rows of the embedding a tokenizer may ask for."""
+    numbers: dict[str, int] = tokenizer.backend_tokenizer.get_vocab()
+    return 1 + max(numbers.values())
+
+
 def add_marked_rows(model: Any, vocabulary: int, seed: int) -> None:
-    """Give the model a second row for each of the ``vocabulary`` sub-words, the same for the same seed."""
+    """Give the model a second row for each of the ``vocabulary`` sub-words, the same for the same seed.
+
+    A model that has them already, as one that was trained with them, keeps what they have learned.
+
+    Raises:
+        UserError: the model has fewer rows than sub-words.
+    """
     import torch
 
+    if getattr(model.config, MARKED, None) == vocabulary:
+        return
     table = model.get_input_embeddings().weight.detach()[:vocabulary].clone()
+    if len(table) < vocabulary:
+        raise UserError(
+            f"params.yaml: extractive_qa.mark_shared: the embedding of finetune.model has {len(table)} rows and its "
+            f"tokenizer {vocabulary} sub-words; write false, or name a model whose tokenizer fits"
+        )
     generator = torch.Generator().manual_seed(seed)
     mark = torch.randn(table.shape[1], generator=generator).to(table)
     mark *= SIZE * table.norm(dim=1).mean() / mark.norm()
     model.resize_token_embeddings(2 * vocabulary, mean_resizing=False)
     with torch.no_grad():
         model.get_input_embeddings().weight[vocabulary:] = table + mark
+    setattr(model.config, MARKED, vocabulary)
 
 
 def _words(text: str) -> list[tuple[str, int, int]]:

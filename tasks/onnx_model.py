@@ -38,9 +38,6 @@ class Tokenizer:
     unk_token_id: int | None
     pad_token_id: int
 
-    def __len__(self) -> int:
-        return self.backend_tokenizer.get_vocab_size()
-
 
 class OnnxModel:
     """An exported model in memory.

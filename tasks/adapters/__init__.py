@@ -80,6 +80,7 @@ class Wording:
         rule: when an answer counts as right, in a sentence or two.
         sample: a raw text as ``hone predict`` reads it, one line.
         written: whether answers are texts written anew, which stand beside their source and their references.
+        quoted: whether answers are pieces of the data's own texts, which a report without texts shows nowhere.
     """
 
     example: str
@@ -90,6 +91,7 @@ class Wording:
     rule: str
     sample: str
     written: bool = False
+    quoted: bool = False
 
     @property
     def figure(self) -> str:

@@ -219,6 +219,7 @@ adapter = Adapter(
         headline="recall@1 of 10",
         rule="A history counts when its own response is ranked first among ten candidates, nine of them responses from "
         "elsewhere in the split.",
+        quoted=True,
         sample='{"history": [{"role": "user", "text": "I need a table"}], "candidates": ["For how many?", "It rains"]}',
     ),
     classes=lambda _labels: [],

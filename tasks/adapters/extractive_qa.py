@@ -14,7 +14,7 @@ from tasks import sources
 from tasks.adapters import Adapter, Encoded, Likeness, Wording
 from tasks.encoding import END, FIRST, IGNORED, START
 from tasks.errors import Defect, UserError
-from tasks.marked_rows import add_marked_rows, marked
+from tasks.marked_rows import add_marked_rows, marked, vocabulary_of
 from tasks.params import Positive, Section
 from tasks.records import Example, Prediction, Row
 from tasks.text_windows import cover, cut, frame
@@ -132,6 +132,8 @@ def encode(
     middle = _between(tokenizer)
     questions = cut([example.inputs["question"] for example in examples], tokenizer)
     contexts = cut([example.inputs["context"] for example in examples], tokenizer)
+    marking = any(example.inputs.get("mark") for example in examples)  # params say it of all
+    vocabulary = vocabulary_of(tokenizer) if marking else 0
     windows = []
     for number, (question, context) in enumerate(zip(questions, contexts, strict=True)):
         before = [*around.before, *question.ids[: around.room // 2], *middle]
@@ -142,9 +144,9 @@ def encode(
                 f"{max_length} sub-words; write {max(room - 1, 0)} or less, or a larger finetune.max_length"
             )
         read = context.ids
-        if examples[number].inputs.get("mark"):
+        if marking:
             text, asked = examples[number].inputs["context"], examples[number].inputs["question"]
-            read = marked(read, context.offsets, text, asked, len(tokenizer))
+            read = marked(read, context.offsets, text, asked, vocabulary)
         answer = _subwords(examples[number].target, context.offsets)
         shared = max(overlap, min(examples[number].inputs.get("longest", 0) - 1, room // 2))
         for start, end in cover(len(context.ids), room, shared):
@@ -182,7 +184,7 @@ def model(source: str, load: dict[str, Any], classes: Sequence[str]) -> "PreTrai
 def extend(given: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", options: ExtractiveQA, seed: int) -> None:
     """Rows for the sub-words that `encode` marks, where params say so."""
     if options.mark_shared:
-        add_marked_rows(given, len(tokenizer), seed)
+        add_marked_rows(given, vocabulary_of(tokenizer), seed)
 
 
 def head(trained: Any) -> "Module":
@@ -267,9 +269,15 @@ def _answers(row: Row, options: ExtractiveQA) -> list[tuple[Any, Any]]:
     if row.fields.get("is_impossible") is True:
         return []
     if isinstance(value, dict):
-        texts, starts = value.get("text") or [], value.get("answer_start") or []
-        return list(zip(texts, starts, strict=False))
+        texts, starts = (_listed(value.get(name)) for name in ("text", "answer_start"))
+        return list(itertools.zip_longest(texts, starts[: len(texts)]))
+    value = _listed(value)
     return [(one.get("text"), one.get("answer_start")) if isinstance(one, dict) else (one, None) for one in value]
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list, also of one value that stands by itself."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _place(context: str, text: Any, start: Any) -> tuple[int | None, str]:
@@ -370,6 +378,7 @@ adapter = Adapter(
         headline="answer F1",
         rule="An answer counts by the tokens that it shares with the gold answer it comes nearest to, as in SQuAD’s "
         "official script; in Chinese and Japanese the tokens are characters.",
+        quoted=True,
         sample='{"question": "Who visited Nagoya?", "context": "Angela Merkel visited Toyota in Nagoya."}',
     ),
     classes=lambda _labels: ["start", "end"],

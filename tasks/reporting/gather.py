@@ -86,6 +86,7 @@ def gather(
             most=settings.report.worst_mistakes,
             show_text=show_text,
             written=adapter.wording.written,
+            quoted=adapter.wording.quoted,
         )
     with formed(data / "suspects.jsonl"):
         suspects = read_suspects(records.read_lines(data / "suspects.jsonl"), show_text=show_text)

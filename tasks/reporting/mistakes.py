@@ -107,6 +107,7 @@ def worst_mistakes(
     most: int,
     show_text: bool,
     written: bool = False,
+    quoted: bool = False,
 ) -> Mistakes:
     """The ``most`` wrong sentences by the highest confidence of an error, ties in the order of the data.
 
@@ -118,6 +119,7 @@ def worst_mistakes(
         show: the adapter's.
         naming: gives the names of slices.
         written: whether answers are texts, which stand beside their source.
+        quoted: whether runners-up are pieces of text and no labels.
 
     Raises:
         UserError: the files do not belong together.
@@ -143,17 +145,15 @@ def worst_mistakes(
         )
     slices = sorted({pair for name in chosen for line in errors[name] for pair in _slices(line, naming)})
     index = {pair: number for number, pair in enumerate(slices)}
-    labels = {line[side] for own in errors.values() for line in own for side in ("type", "predicted_type")}
 
     def error(line: dict[str, Any]) -> Error:
-        given = line.get("runner_up", "")  # a label, or a piece of text
         return Error(
             kind=line["kind"],
             gold=_label(line["type"]),
             predicted=_label(line["predicted_type"]),
             text=visible(line.get("text", "")) if show_text else "",
             confidence=line["confidence"],
-            runner_up=visible(given) if show_text or given in labels else "",
+            runner_up=visible(line.get("runner_up", "")) if show_text or not quoted else "",
             runner_up_confidence=line.get("runner_up_confidence", 0.0),
             slices=tuple(sorted(index[pair] for pair in _slices(line, naming))),
             twins=tuple(map(_twin, line.get("train", ()))) if show_text else (),

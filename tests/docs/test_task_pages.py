@@ -28,6 +28,11 @@ def laid_over(values: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def test_every_page_shows_params() -> None:
+    assert {str(one.id).rpartition("-")[0] for one in BLOCKS} == {page.stem for page in PAGES}
+    assert len(PAGES) >= 8
+
+
 @pytest.mark.parametrize(("page", "text"), BLOCKS)
 def test_params_of_a_page_are_valid(page: Path, text: str, tmp_path: Path) -> None:
     from ruamel.yaml import YAML
@@ -42,7 +47,7 @@ def test_params_of_a_page_are_valid(page: Path, text: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(("page", "text"), BLOCKS)
 def test_files_of_a_page_are_those_of_the_data(page: Path, text: str) -> None:
     block = read_yaml_text(text, page.name)
-    folders = [found for found in REAL.rglob(f"{block.get('dataset')}*") if found.is_dir()]
+    folders = sorted(found for found in REAL.rglob(f"{block.get('dataset')}*") if found.is_dir())  # the shortest first
     if not folders or "splits" not in block:
         pytest.skip("names no data set that is a folder here")
     named = [name for names in block["splits"].values() for entry in names for name in entry.split(":")]

@@ -40,6 +40,14 @@ def one(text: Any, start: Any) -> list[dict[str, Any]]:
         (one("Graz", 24), [{"start": 24, "text": "Graz"}], {}),
         (one(" Graz", 23), [{"start": 24, "text": "Graz"}], {}),
         ({"text": ["Graz"], "answer_start": [15]}, [{"start": 15, "text": "Graz"}], {}),
+        ({"text": "Graz", "answer_start": 15}, [{"start": 15, "text": "Graz"}], {}),
+        ({"text": ["Graz"], "answer_start": 24}, [{"start": 24, "text": "Graz"}], {}),
+        ("Nagoya", [{"start": 47, "text": "Nagoya"}], {"the offset of an answer was found by its text": 1}),
+        (
+            {"text": ["Nagoya"]},
+            [{"start": 47, "text": "Nagoya"}],
+            {"the offset of an answer was found by its text": 1},
+        ),
         (one("Nagoya", -1), [{"start": 47, "text": "Nagoya"}], {"the offset of an answer was found by its text": 1}),
         (
             [*one("Toyota", -1), *one("Graz", 15), *one("Graz", 15)],
@@ -71,6 +79,8 @@ def test_fields_may_have_other_names() -> None:
         (one("Graz", -1), "answer does not fit"),  # twice in the text: which one is meant cannot be told
         (one("", 0), "answer does not fit"),
         (one(None, 0), "answer does not fit"),
+        (7, "answer does not fit"),
+        ("Graz", "answer does not fit"),
         ([], "no answer"),
         (None, "no answer"),
     ],

@@ -50,18 +50,23 @@ def find(*rows: tuple[str, str, list[float]], most: int = 9, show_text: bool = T
     return worst_mistakes(lines, examples, predictions, show, naming, most=most, show_text=show_text)
 
 
-@pytest.mark.parametrize(("show_text", "runners"), [(True, ["P", "a piece of text"]), (False, ["P", ""])])
-def test_a_runner_up_that_is_no_label_is_text(show_text: bool, runners: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("show_text", "quoted", "shown"), [(True, True, "w1"), (True, False, "w1"), (False, False, "w1"), (False, True, "")]
+)
+def test_a_runner_up_that_is_a_piece_of_text_is_shown_with_texts_alone(
+    show_text: bool, quoted: bool, shown: str
+) -> None:
     found = worst_mistakes(
-        [line(1, 0.9), line(2, 0.8, runner_up="a piece of text")],
-        [Example(name, None, {"words": ["a"]}, ["O"]) for name in ("f:1", "f:2")],
-        [Prediction(name, ["O"], ["P"], [0.9]) for name in ("f:1", "f:2")],
+        [line(1, 0.9, runner_up="w1")],
+        [Example("f:1", None, {"words": ["a"]}, ["O"])],
+        [Prediction("f:1", ["O"], ["P"], [0.9])],
         show,
         Naming(show_text=show_text),
         most=2,
         show_text=show_text,
+        quoted=quoted,
     )
-    assert [mistake.errors[0].runner_up for mistake in found.worst] == runners
+    assert found.worst[0].errors[0].runner_up == shown
 
 
 def test_surest_mistakes_come_first_and_ties_keep_the_order_of_the_data() -> None:
