@@ -109,7 +109,9 @@ def read_scores(path: Path, headline: str) -> Scores:
         return Interval(metrics[f"{name}_low"], metrics[f"{name}_high"])
 
     def variants(metrics: dict[str, Any]) -> tuple[Variant, ...]:
-        bounded = [name for name in metrics if f"{name}_low" in metrics and name not in (headline, "over_baseline")]
+        bounded = [
+            name for name in metrics if f"{name}_low" in metrics and name != headline and not name.startswith("over_")
+        ]
         every = metrics["scheme"] == "texts"  # each has a name of its own
         names = [name for name in bounded if every or name.startswith(f"{headline}_")]
         return tuple(

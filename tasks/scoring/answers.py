@@ -68,12 +68,18 @@ def confidences(predictions: Sequence[Prediction]) -> tuple[Floats, NDArray[np.b
 
 
 def baselines(train: Iterable[Example], examples: Iterable[Example]) -> dict[str, list[Prediction]]:  # noqa: ARG001
-    """The whole sentence of the context that shares most words with the question."""
+    """Whole sentences of the context: that which shares most words with the question, and the first."""
+    given = list(examples)
+    answers = {
+        "sentence": [_nearest(one.inputs) for one in given],
+        "first": [next(filter(str.strip, _sentences(one.inputs["context"])), "") for one in given],
+    }
     return {
-        "sentence": [
-            Prediction(one.id, one.target, [{"start": 0, "text": _nearest(one.inputs)}], [1.0], one.document)
-            for one in examples
+        name: [
+            Prediction(one.id, one.target, [{"start": 0, "text": text}], [1.0], one.document)
+            for one, text in zip(given, texts, strict=True)
         ]
+        for name, texts in answers.items()
     }
 
 

@@ -13,10 +13,11 @@ from tasks.scoring.measures import Measure
 def beside(
     measure: Measure, predictions: Sequence[Prediction], baselines: Mapping[str, Sequence[Prediction]]
 ) -> dict[str, Any]:
-    """``baseline_<name>`` (``..._f1`` of an F1) for each, and ``over_baseline`` with its paired 95 % interval.
+    """``baseline_<name>`` (``..._f1`` of an F1) for each, and ``over_<name>`` with its paired 95 % interval.
 
     The interval is the bootstrap over documents of tasks.scoring.intervals, in which both answer the same documents.
-    ``best_baseline`` names the one that is best on these very examples, which favours it.
+    ``best_baseline`` names the one that is best on these very examples, which favours it, and ``over_baseline`` is by
+    how much the model beats that one.
 
     Args:
         measure: the headline.
@@ -28,13 +29,18 @@ def beside(
     counts = {name: measure.counts(given) for name, given in baselines.items()}
     found = {name: float(measure.figure(rows.sum(axis=0))) for name, rows in counts.items()}
     best = max(sorted(found), key=found.__getitem__)
-    drawn = intervals.resample(np.concatenate([own, counts[best]], 1), intervals.group_ids(predictions))
     width = own.shape[1]
-    low, high = intervals.limits(measure.figure(drawn[:, :width]) - measure.figure(drawn[:, width:]))
+    over: dict[str, Any] = {}
+    for name, rows in counts.items():
+        drawn = intervals.resample(np.concatenate([own, rows], 1), intervals.group_ids(predictions))
+        low, high = intervals.limits(measure.figure(drawn[:, :width]) - measure.figure(drawn[:, width:]))
+        figures = (float(measure.figure(own.sum(axis=0))) - found[name], float(low), float(high))
+        for key in (f"over_{name}", *(["over_baseline"] if name == best else [])):
+            over |= {
+                f"{key}{part}": round(value, 6) for part, value in zip(("", "_low", "_high"), figures, strict=True)
+            }
     return {
         **{f"baseline_{name}{ending}": round(value, 6) for name, value in found.items()},
         "best_baseline": best,
-        "over_baseline": round(float(measure.figure(own.sum(axis=0))) - found[best], 6),
-        "over_baseline_low": round(float(low), 6),
-        "over_baseline_high": round(float(high), 6),
+        **over,
     }

@@ -163,3 +163,4 @@ def test_the_baseline_is_the_sentence_nearest_to_the_question() -> None:
     example = Example("1", None, inputs, answers("Kestrel"))
     given = baselines([], [example])
     assert HEADLINE.of(given["sentence"]) == 0.5
+    assert given["first"][0].predicted == [{"start": 0, "text": "Merkel visited Graz. "}]

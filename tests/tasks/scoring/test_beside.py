@@ -33,6 +33,11 @@ def test_the_best_baseline_is_the_one_that_is_compared() -> None:
     )
     assert found["over_baseline_low"] == pytest.approx(paired.low, abs=0.02)
     assert found["over_baseline_high"] == pytest.approx(paired.high, abs=0.02)
+    assert [found[f"over_good{part}"] for part in ("", "_low", "_high")] == [
+        found[f"over_baseline{part}"] for part in ("", "_low", "_high")
+    ]
+    assert found["over_poor"] == pytest.approx(0.9)
+    assert found["over_poor_low"] < 0.9 < found["over_poor_high"]
     assert beaten(found).startswith("model beats its best baseline (good) by 0.3000 [+0.1")
 
 
