@@ -132,7 +132,7 @@ def encode(
     middle = _between(tokenizer)
     questions = cut([example.inputs["question"] for example in examples], tokenizer)
     contexts = cut([example.inputs["context"] for example in examples], tokenizer)
-    marking = any(example.inputs.get("mark") for example in examples)  # params say it of all
+    marking = any(example.inputs["mark"] for example in examples)  # params say it of all
     vocabulary = vocabulary_of(tokenizer) if marking else 0
     windows = []
     for number, (question, context) in enumerate(zip(questions, contexts, strict=True)):
@@ -148,7 +148,7 @@ def encode(
             text, asked = examples[number].inputs["context"], examples[number].inputs["question"]
             read = marked(read, context.offsets, text, asked, vocabulary)
         answer = _subwords(examples[number].target, context.offsets)
-        shared = max(overlap, min(examples[number].inputs.get("longest", 0) - 1, room // 2))
+        shared = max(overlap, min(examples[number].inputs["longest"] - 1, room // 2))
         for start, end in cover(len(context.ids), room, shared):
             ids = [*before, *read[start:end], *around.after]
             labels = [IGNORED] * len(ids)

@@ -134,7 +134,8 @@ def test_gold_fed_back_as_prediction_scores_perfect(
     adapter, examples, classes, raw = parsed(task)
     tokenizer = load_tokenizer(str(request.getfixturevalue(folder)), {})
     window = SHORT.get(task, 16) if short else 128
-    windows = adapter.encode(examples, tokenizer, classes, window, 4)
+    ready = list(adapter.surround(examples, settings(task), window))
+    windows = adapter.encode(ready, tokenizer, classes, window, 4)
     assert max(len(one.input_ids) for one in windows) <= window
     assert any(len(one.input_ids) == window for one in windows) == short
     assert (len(windows) > TEXTS.get(task, 1) * len(examples)) == (short and task not in ONE_WINDOW)
@@ -149,7 +150,8 @@ def test_gold_fed_back_as_prediction_scores_perfect(
 def with_one_wrong(task: str, folder: Path) -> tuple[Adapter, list[Example], list[Prediction], list[Prediction]]:
     """The adapter, its examples, their gold as predictions, and the same with another answer to the first."""
     adapter, examples, classes, _ = parsed(task)
-    windows = adapter.encode(examples, load_tokenizer(str(folder), {}), classes, 128, 4)
+    ready = list(adapter.surround(examples, settings(task), 128))
+    windows = adapter.encode(ready, load_tokenizer(str(folder), {}), classes, 128, 4)
     answers = oracle(task, windows, classes, examples)
     right = adapter.decode(examples, answers, classes, settings(task))
     window, first = answers[0]
@@ -186,7 +188,8 @@ def test_examples_can_be_shown_and_raw_text_be_answered(task: str, bert_folder: 
     assert labelled
     text = ASKED.get(task, "Angela Merkel visited Toyota in Nagoya.")
     example = adapter.read(text, "0")
-    windows = adapter.encode([example], load_tokenizer(str(bert_folder), {}), classes, 128, 4)
+    ready = list(adapter.surround([example], settings(task), 128))
+    windows = adapter.encode(ready, load_tokenizer(str(bert_folder), {}), classes, 128, 4)
     objective = objectives.make(adapter.objective(settings(task)), len(classes))
     eye = np.eye(max(len(classes), 2), dtype=np.float32)
     flat: list[tuple[Encoded, Any]] = [(window, Written(text, 0.5)) for window in windows]

@@ -30,6 +30,14 @@ def parsed(answers: Any, repairs: Counter[str] | None = None, **changes: Any) ->
     return parse(row, options(**changes), {}, Counter() if repairs is None else repairs)
 
 
+def windows_of(
+    examples: list[Example], tokenizer: Any, length: int, overlap: int, max_answer: int = 1
+) -> list[Encoded]:
+    """As the stages make them, of examples that know what params say."""
+    ready = list(adapter.surround(examples, options(max_answer=max_answer), length))
+    return encode(ready, tokenizer, ["start", "end"], length, overlap)
+
+
 def one(text: Any, start: Any) -> list[dict[str, Any]]:
     return [{"text": text, "answer_start": start}]
 
@@ -100,7 +108,7 @@ def test_a_question_without_answer_is_one_where_params_say_so() -> None:
 def test_the_labels_mark_the_answer_in_each_window_that_holds_it(folder: str, request: pytest.FixtureRequest) -> None:
     tokenizer = load_tokenizer(str(request.getfixturevalue(folder)), {})
     example = Example("a:1", None, {"question": "Toyota", "context": CONTEXT}, [{"start": 24, "text": "Graz"}])
-    windows = encode([example], tokenizer, ["start", "end"], 14, 3)
+    windows = windows_of([example], tokenizer, 14, 3)
     assert len(windows) > 1
     holding = 0
     for window in windows:
@@ -122,7 +130,7 @@ def test_an_overlap_that_fills_a_window_behind_its_question_is_refused(bert_fold
     tokenizer = load_tokenizer(str(bert_folder), {})
     example = Example("a:1", None, {"question": "Toyota visited Graz", "context": CONTEXT}, [])
     with pytest.raises(UserError, match=r"window_overlap: 8 leaves no room behind a question in windows of 14"):
-        encode([example], tokenizer, ["start", "end"], 14, 8)
+        windows_of([example], tokenizer, 14, 8)
 
 
 def test_an_answer_longer_than_the_overlap_is_learned(bert_folder: Path) -> None:
@@ -134,16 +142,15 @@ def test_an_answer_longer_than_the_overlap_is_learned(bert_folder: Path) -> None
         begin = context.find(" ", start) + 1
         text = " ".join(context[begin:].split()[:6])
         example = Example("a:1", None, {"question": "who", "context": context}, [{"start": begin, "text": text}])
-        (ready,) = adapter.surround([example], options(max_answer=8), 24)
-        windows = encode([ready], tokenizer, ["start", "end"], 24, 2)
-        assert adapter.unlearned([ready], windows) == 0
+        windows = windows_of([example], tokenizer, 24, 2, max_answer=8)
+        assert adapter.unlearned([example], windows) == 0
 
 
 def test_answers_that_no_window_holds_are_counted(bert_folder: Path) -> None:
     tokenizer = load_tokenizer(str(bert_folder), {})
     target = [{"start": 0, "text": CONTEXT}]
     examples = [Example("a:1", None, {"question": "who", "context": CONTEXT}, found) for found in (target, [])]
-    windows = encode(examples, tokenizer, ["start", "end"], 12, 2)
+    windows = windows_of(examples, tokenizer, 12, 2)
     assert adapter.unlearned(examples, windows) == 1
 
 
